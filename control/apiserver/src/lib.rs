@@ -1,0 +1,7 @@
+//! The Kubernetes API: from a request to the store and back. It knows no controller, no node and no disk.
+
+pub mod error;
+pub mod field;
+pub mod object;
+pub mod registry;
+pub mod request;
