@@ -5,3 +5,5 @@ pub mod field;
 pub mod object;
 pub mod registry;
 pub mod request;
+pub mod resources;
+pub mod validation;

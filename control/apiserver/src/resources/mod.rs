@@ -1,0 +1,3 @@
+//! The kinds that are served: one row each.
+
+pub mod age;
