@@ -1,0 +1,13 @@
+//! Images on disk: what a reference names, content-addressed and checked.
+
+mod blob;
+mod import;
+pub mod reference;
+pub mod store;
+#[cfg(test)]
+mod tests;
+
+pub use reference::Reference;
+pub use store::{Image, ImageError, ImageStore};
+
+pub(crate) use blob::{encode_hex, hex};

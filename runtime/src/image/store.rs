@@ -1,0 +1,321 @@
+//! Guards the images on disk: written whole or not at all, found by reference or id, never changed in place.
+//!
+//! # Guarantees
+//! - A blob's name is the sha256 of its contents; it is written to a temporary file, synced and renamed.
+//! - An image exists from the moment that its manifest is renamed into place; `references.json` is replaced whole.
+//! - What a crash leaves half-written is nobody's: `open` removes temporary files and unreferenced blobs.
+//! - One process at a time: the store is locked while it is open.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
+
+use crate::image::blob::{self, Blobs};
+use crate::image::import;
+use crate::image::reference::{Reference, ReferenceError, is_sha256};
+
+/// An image, as callers see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Image {
+    /// `sha256:` and the digest of its manifest.
+    pub id: String,
+    /// The full references that lead to it, sorted.
+    pub references: Vec<String>,
+    /// Sum over its files.
+    pub size_bytes: u64,
+    /// The program and its first arguments; empty if the image does not say.
+    pub entrypoint: Vec<String>,
+    /// Default arguments, replaced by those of a spec.
+    pub cmd: Vec<String>,
+    /// Defaults that a spec's environment adds to.
+    pub env: Vec<(String, String)>,
+    /// The modules in it, by absolute path.
+    pub modules: Vec<String>,
+    /// Imported images are never collected.
+    pub pinned: bool,
+}
+
+/// Why the store did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum ImageError {
+    /// Another process has the store open.
+    #[error("the image store is in use by another process: `{0}`")]
+    Locked(PathBuf),
+    /// The store was written by a newer version.
+    #[error("the image store has format {found}, this program knows {known}")]
+    Newer {
+        /// What is on disk.
+        found: u32,
+        /// The newest this program reads.
+        known: u32,
+    },
+    /// The reference means nothing.
+    #[error(transparent)]
+    Reference(#[from] ReferenceError),
+    /// What was to be imported is not an image.
+    #[error("not an image: {0}")]
+    NotAnImage(String),
+    /// A file is bigger than the store takes.
+    #[error("`{name}` has more than {bytes_max} bytes")]
+    TooBig {
+        /// The file.
+        name: String,
+        /// The bound.
+        bytes_max: u64,
+    },
+    /// A disk failed.
+    #[error("{operation} `{path}`")]
+    Io {
+        /// What was being done.
+        operation: &'static str,
+        /// To what.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// A file of the store is not what the store wrote.
+    #[error("`{path}` is damaged")]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        #[source]
+        source: serde_json::Error,
+    },
+}
+
+/// What an image is made of: the file that its id is the digest of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// Every file, by absolute path.
+    pub files: BTreeMap<String, Entry>,
+    /// As in an OCI config.
+    #[serde(default)]
+    pub entrypoint: Vec<String>,
+    /// As in an OCI config.
+    #[serde(default)]
+    pub cmd: Vec<String>,
+    /// As in an OCI config, split.
+    #[serde(default)]
+    pub env: Vec<(String, String)>,
+}
+
+/// One file of an image.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// `sha256:` and the digest of its contents.
+    pub digest: String,
+    /// Its length.
+    pub size_bytes: u64,
+    /// Whether it is WebAssembly, by its first bytes.
+    pub wasm: bool,
+}
+
+/// The images of one data directory.
+#[derive(Debug)]
+pub struct ImageStore {
+    dir: PathBuf,
+    blobs: Blobs,
+    // Full reference to image id, as `references.json` has it.
+    references: Mutex<References>,
+    // Held open for its lock.
+    _lock: File,
+}
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct References {
+    version: u32,
+    references: BTreeMap<String, String>,
+}
+
+const FORMAT_VERSION: u32 = 1;
+const REFERENCES: &str = "references.json";
+
+impl ImageStore {
+    /// Opens the store in `dir`, making it if it is not there, and cleans up after a crash.
+    ///
+    /// # Errors
+    /// Another process has it open, or the disk fails.
+    pub fn open(dir: &Path) -> Result<Self, ImageError> {
+        let manifests = dir.join("manifests");
+        fs::create_dir_all(&manifests).map_err(io_error("create", &manifests))?;
+        let lock = lock(&dir.join("lock"))?;
+        let blobs = Blobs::open(&dir.join("blobs"))?;
+        let references = read_references(&dir.join(REFERENCES))?;
+        let store = Self { dir: dir.to_owned(), blobs, references: Mutex::new(references), _lock: lock };
+        store.sweep()?;
+        Ok(store)
+    }
+
+    /// Takes a `.wasm` file or a directory under a reference; the same contents again are the same image.
+    ///
+    /// # Errors
+    /// It is not an image, too big, or the disk fails.
+    pub fn import(&self, reference: &str, source: &Path) -> Result<Image, ImageError> {
+        let reference = Reference::parse(reference)?;
+        // Held so that no `remove` collects the blobs before the manifest names them.
+        let mut references = self.references.lock();
+        let manifest = import::read(&self.blobs, &reference, source)?;
+        let bytes = serde_json::to_vec(&manifest).expect("strings and numbers always encode");
+        let id = blob::digest(&bytes);
+        blob::write_atomically(&self.manifest_path(&id), &bytes)?;
+        let mut next = references.clone();
+        next.references.insert(reference.to_string(), id.clone());
+        self.write_references(&next)?;
+        *references = next;
+        self.collect(&references)?;
+        Ok(image(&id, &manifest, &references))
+    }
+
+    /// All images, by id.
+    ///
+    /// # Errors
+    /// The disk fails.
+    pub fn list(&self) -> Result<Vec<Image>, ImageError> {
+        let references = self.references.lock();
+        let ids: BTreeSet<&String> = references.references.values().collect();
+        ids.into_iter().map(|id| Ok(image(id, &self.manifest(id)?, &references))).collect()
+    }
+
+    /// The image that a reference or an id leads to.
+    ///
+    /// # Errors
+    /// The disk fails. What is not there or means nothing is `None`.
+    pub fn resolve(&self, name: &str) -> Result<Option<Image>, ImageError> {
+        let references = self.references.lock();
+        let Some(id) = find(name, &references) else { return Ok(None) };
+        Ok(Some(image(&id, &self.manifest(&id)?, &references)))
+    }
+
+    /// Forgets a reference, or an image with all its references if `name` is an id. Whether it was there.
+    ///
+    /// # Errors
+    /// The disk fails.
+    pub fn remove(&self, name: &str) -> Result<bool, ImageError> {
+        let mut references = self.references.lock();
+        let Some(id) = find(name, &references) else { return Ok(false) };
+        let mut next = references.clone();
+        if is_sha256(name) {
+            next.references.retain(|_, other| *other != id);
+        } else {
+            next.references.remove(&Reference::parse(name)?.to_string());
+        }
+        self.write_references(&next)?;
+        *references = next;
+        self.collect(&references)?;
+        Ok(true)
+    }
+
+    /// What the image `id` is made of.
+    ///
+    /// # Errors
+    /// It is not there, or the disk fails.
+    pub fn manifest(&self, id: &str) -> Result<Manifest, ImageError> {
+        let path = self.manifest_path(id);
+        let bytes = fs::read(&path).map_err(io_error("read", &path))?;
+        serde_json::from_slice(&bytes).map_err(|source| ImageError::Damaged { path, source })
+    }
+
+    /// Where the contents of a file of an image are.
+    pub fn blob_path(&self, digest: &str) -> PathBuf {
+        self.blobs.path(digest)
+    }
+
+    fn manifest_path(&self, id: &str) -> PathBuf {
+        self.dir.join("manifests").join(format!("{}.json", blob::hex(id)))
+    }
+
+    fn write_references(&self, references: &References) -> Result<(), ImageError> {
+        let bytes = serde_json::to_vec_pretty(references).expect("strings always encode");
+        blob::write_atomically(&self.dir.join(REFERENCES), &bytes)
+    }
+
+    /// Removes what no reference leads to.
+    fn collect(&self, references: &References) -> Result<(), ImageError> {
+        let ids: BTreeSet<&String> = references.references.values().collect();
+        let kept: BTreeSet<PathBuf> = ids.iter().map(|id| self.manifest_path(id)).collect();
+        let mut digests = BTreeSet::new();
+        for id in ids {
+            digests.extend(self.manifest(id)?.files.into_values().map(|entry| entry.digest));
+        }
+        blob::remove_all_but(&self.dir.join("manifests"), |path| kept.contains(path))?;
+        self.blobs.retain(&digests)
+    }
+
+    /// Forgets references whose manifest a crash or a person took away, then collects.
+    fn sweep(&self) -> Result<(), ImageError> {
+        let mut references = self.references.lock();
+        let before = references.references.len();
+        references.references.retain(|_, id| self.manifest_path(id).exists());
+        if references.references.len() != before {
+            tracing::warn!(forgotten = before - references.references.len(), "found references without an image");
+            self.write_references(&references)?;
+        }
+        self.collect(&references)
+    }
+}
+
+/// Makes an `ImageError::Io` of what the system said.
+pub(crate) fn io_error(operation: &'static str, path: &Path) -> impl FnOnce(io::Error) -> ImageError {
+    let path = path.to_owned();
+    move |source| ImageError::Io { operation, path, source }
+}
+
+fn lock(path: &Path) -> Result<File, ImageError> {
+    let file = File::options().create(true).append(true).open(path).map_err(io_error("open", path))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(fs::TryLockError::WouldBlock) => Err(ImageError::Locked(path.to_owned())),
+        Err(fs::TryLockError::Error(source)) => Err(io_error("lock", path)(source)),
+    }
+}
+
+fn read_references(path: &Path) -> Result<References, ImageError> {
+    let bytes = match fs::read(path) {
+        Ok(bytes) => bytes,
+        Err(err) if err.kind() == io::ErrorKind::NotFound => {
+            return Ok(References { version: FORMAT_VERSION, references: BTreeMap::new() });
+        }
+        Err(err) => return Err(io_error("read", path)(err)),
+    };
+    let references: References =
+        serde_json::from_slice(&bytes).map_err(|source| ImageError::Damaged { path: path.to_owned(), source })?;
+    if references.version > FORMAT_VERSION {
+        return Err(ImageError::Newer { found: references.version, known: FORMAT_VERSION });
+    }
+    Ok(references)
+}
+
+/// An id is known if a reference leads to it; a reference by digest leads to the image that any tag of its repository has.
+fn find(name: &str, references: &References) -> Option<String> {
+    let ids = &references.references;
+    if is_sha256(name) {
+        return ids.values().find(|id| *id == name).cloned();
+    }
+    let reference = Reference::parse(name).ok()?;
+    if let Some(id) = ids.get(&reference.to_string()) {
+        return Some(id.clone());
+    }
+    let digest = reference.digest()?;
+    let repository = format!("{}:", reference.repository());
+    ids.iter().find(|(full, id)| full.starts_with(&repository) && *id == digest).map(|(_, id)| id.clone())
+}
+
+fn image(id: &str, manifest: &Manifest, references: &References) -> Image {
+    let names = references.references.iter().filter(|(_, other)| *other == id).map(|(name, _)| name.clone());
+    Image {
+        id: id.to_owned(),
+        references: names.collect(),
+        size_bytes: manifest.files.values().map(|entry| entry.size_bytes).sum(),
+        entrypoint: manifest.entrypoint.clone(),
+        cmd: manifest.cmd.clone(),
+        env: manifest.env.clone(),
+        modules: manifest.files.iter().filter(|(_, entry)| entry.wasm).map(|(path, _)| path.clone()).collect(),
+        pinned: true,
+    }
+}

@@ -1,0 +1,132 @@
+//! The store keeps what it was given and survives what it was not.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::fs;
+use std::path::Path;
+
+use super::*;
+
+const MODULE: &[u8] = b"\0asm\x01\0\0\0";
+
+fn module(dir: &Path, tail: &[u8]) -> std::path::PathBuf {
+    let path = dir.join("a.wasm");
+    fs::write(&path, [MODULE, tail].concat()).unwrap();
+    path
+}
+
+#[test]
+fn an_imported_module_is_found_by_every_name() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = ImageStore::open(&dir.path().join("images")).unwrap();
+    let image = store.import("example.local/hello:v1", &module(dir.path(), b"")).unwrap();
+    assert_eq!(image.references, ["example.local/hello:v1"]);
+    assert_eq!(image.modules, ["/hello.wasm"]);
+    assert_eq!(image.entrypoint, ["/hello.wasm"]);
+    assert_eq!(image.size_bytes, 8);
+    for name in ["example.local/hello:v1", &image.id, &format!("example.local/hello@{}", image.id)] {
+        assert_eq!(store.resolve(name).unwrap().as_ref(), Some(&image), "{name}");
+    }
+    for name in ["example.local/hello", "hello:v1", "", "sha256:12", &format!("example.local/other@{}", image.id)] {
+        assert_eq!(store.resolve(name).unwrap(), None, "{name}");
+    }
+}
+
+#[test]
+fn images_survive_reopening_and_half_written_files_do_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path().join("images");
+    let image = ImageStore::open(&root).unwrap().import("a", &module(dir.path(), b"")).unwrap();
+    let leftovers = ["blobs/sha256/incoming.tmp", "manifests/x.json.tmp", "manifests/12.json"];
+    for leftover in leftovers {
+        fs::write(root.join(leftover), b"half").unwrap();
+    }
+    let store = ImageStore::open(&root).unwrap();
+    assert_eq!(store.list().unwrap(), [image]);
+    for leftover in leftovers {
+        assert!(!root.join(leftover).exists(), "{leftover}");
+    }
+}
+
+#[test]
+fn a_reference_without_its_manifest_is_forgotten() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path().join("images");
+    let image = ImageStore::open(&root).unwrap().import("a", &module(dir.path(), b"")).unwrap();
+    fs::remove_file(root.join("manifests").join(format!("{}.json", hex(&image.id)))).unwrap();
+    let store = ImageStore::open(&root).unwrap();
+    assert_eq!(store.list().unwrap(), []);
+    assert_eq!(store.resolve("a").unwrap(), None);
+}
+
+#[test]
+fn removing_the_last_reference_removes_the_blobs() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path().join("images");
+    let store = ImageStore::open(&root).unwrap();
+    store.import("a", &module(dir.path(), b"")).unwrap();
+    let image = store.import("b", &module(dir.path(), b"x")).unwrap();
+    let twice = store.import("c", &module(dir.path(), b"x")).unwrap();
+    // Another module path makes another image of the same blob.
+    assert_ne!(twice.id, image.id);
+    assert!(store.remove("b").unwrap());
+    assert!(!store.remove("b").unwrap());
+    assert_eq!(fs::read_dir(root.join("blobs/sha256")).unwrap().count(), 2);
+    assert!(store.remove(&twice.id).unwrap());
+    assert_eq!(fs::read_dir(root.join("blobs/sha256")).unwrap().count(), 1);
+    assert_eq!(store.list().unwrap().len(), 1);
+}
+
+#[test]
+fn importing_again_moves_the_reference() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = ImageStore::open(&dir.path().join("images")).unwrap();
+    let first = store.import("a", &module(dir.path(), b"")).unwrap();
+    let second = store.import("a", &module(dir.path(), b"x")).unwrap();
+    assert_eq!(store.resolve("a").unwrap().unwrap().id, second.id);
+    assert_eq!(store.resolve(&first.id).unwrap(), None);
+}
+
+#[test]
+fn a_directory_is_an_image_of_its_files() {
+    let dir = tempfile::tempdir().unwrap();
+    let source = dir.path().join("source");
+    fs::create_dir_all(source.join("bin")).unwrap();
+    module(&source.join("bin"), b"");
+    fs::write(source.join("data.txt"), b"data").unwrap();
+    fs::write(source.join("image.json"), br#"{"entrypoint":["/bin/a.wasm"],"env":{"A":"1"}}"#).unwrap();
+    let store = ImageStore::open(&dir.path().join("images")).unwrap();
+    let image = store.import("a", &source).unwrap();
+    assert_eq!(image.modules, ["/bin/a.wasm"]);
+    assert_eq!(image.env, [("A".to_owned(), "1".to_owned())]);
+    let files = store.manifest(&image.id).unwrap().files;
+    assert_eq!(files.keys().collect::<Vec<_>>(), ["/bin/a.wasm", "/data.txt"]);
+    std::os::unix::fs::symlink("/etc", source.join("link")).unwrap();
+    assert!(matches!(store.import("b", &source), Err(ImageError::NotAnImage(_))));
+}
+
+#[test]
+fn what_is_not_webassembly_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.wasm");
+    fs::write(&path, b"#!/bin/sh").unwrap();
+    let store = ImageStore::open(&dir.path().join("images")).unwrap();
+    assert!(matches!(store.import("a", &path), Err(ImageError::NotAnImage(_))));
+    assert_eq!(store.list().unwrap(), []);
+}
+
+#[test]
+fn the_store_is_locked_while_it_is_open() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = ImageStore::open(dir.path()).unwrap();
+    assert!(matches!(ImageStore::open(dir.path()), Err(ImageError::Locked(_))));
+    drop(store);
+    ImageStore::open(dir.path()).unwrap();
+}
+
+#[test]
+fn a_store_of_a_newer_version_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    drop(ImageStore::open(dir.path()).unwrap());
+    fs::write(dir.path().join("references.json"), br#"{"version":2,"references":{}}"#).unwrap();
+    assert!(matches!(ImageStore::open(dir.path()), Err(ImageError::Newer { found: 2, known: 1 })));
+}
