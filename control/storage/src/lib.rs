@@ -8,17 +8,32 @@
 //! One global revision, strictly increasing, that never goes back across restarts. An acknowledged durable write is
 //! never lost. Every watcher sees the events of its query once, in revision order, without gaps, or is told `Compacted`.
 
-use std::sync::Arc;
+mod batch;
+mod compact;
+mod history;
+mod memory;
+mod published;
+mod state;
+mod watch;
+
+use std::{cmp::Ordering, sync::Arc};
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
+
+pub use compact::{COMPACTION_PERIOD, compact_periodically};
+pub use memory::open_memory;
+pub use watch::Watch;
+
+/// The largest encoded object that the store takes: etcd's default limit of a request.
+pub const OBJECT_BYTES_MAX: usize = 1536 * 1024;
 
 /// A position in the history of the whole store; `resourceVersion` on the wire.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Revision(pub u64);
 
 /// The name of one object in the store. Orders as etcd orders `/registry/<group>/<resource>/<namespace>/<name>`.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Key {
     /// `<group>/<plural>`, the core group being `core`: `apps/deployments`, `core/pods`.
     pub resource: Arc<str>,
@@ -170,19 +185,6 @@ pub enum Error {
     },
 }
 
-/// A stream of events in revision order. Dropping it ends the watch.
-pub struct Watch {
-    /// Invariant: bounded; a watcher that falls behind is closed, so that it never blocks the writer.
-    pub(crate) events: tokio::sync::mpsc::Receiver<Event>,
-}
-
-impl Watch {
-    /// The next event; `None` when the watcher was too slow or the store closed. Cancellation safe.
-    pub async fn next(&mut self) -> Option<Event> {
-        self.events.recv().await
-    }
-}
-
 /// A store of objects with one global revision.
 pub trait Storage: Send + Sync + 'static {
     /// The latest revision.
@@ -205,4 +207,72 @@ pub trait Storage: Send + Sync + 'static {
 
     /// Forgets history up to `revision`, as upstream's compactor does every five minutes.
     fn compact(&self, revision: Revision);
+
+    /// Finishes the writes that were accepted, refuses further ones and ends all watches. Reads go on.
+    fn close(&self);
+}
+
+// === impl Key ===
+
+impl Ord for Key {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.resource
+            .cmp(&other.resource)
+            .then_with(|| compare_as_folders(&self.namespace, &other.namespace))
+            .then_with(|| self.name.cmp(&other.name))
+    }
+}
+
+impl PartialOrd for Key {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// Compares `a/` with `b/`, so that `x-y` comes before `x` as in etcd's paths; the empty one comes first.
+fn compare_as_folders(a: &str, b: &str) -> Ordering {
+    let common = a.len().min(b.len());
+    a.as_bytes()[..common].cmp(&b.as_bytes()[..common]).then_with(|| match (a.len() == common, b.len() == common) {
+        (true, true) => Ordering::Equal,
+        (true, false) if a.is_empty() => Ordering::Less,
+        (false, true) if b.is_empty() => Ordering::Greater,
+        (true, false) => b'/'.cmp(&b.as_bytes()[common]),
+        (false, _) => a.as_bytes()[common].cmp(&b'/'),
+    })
+}
+
+// === impl Query ===
+
+impl Query {
+    /// Whether an object with this name is asked for, whatever its fields.
+    pub fn covers(&self, key: &Key) -> bool {
+        (self.resource == key.resource || &*self.resource == "*")
+            && (self.namespace.is_empty() || self.namespace == key.namespace)
+            && self.name.as_ref().is_none_or(|name| *name == key.name)
+    }
+
+    /// Whether the object is asked for.
+    pub fn matches(&self, object: &Object) -> bool {
+        self.covers(&object.key) && self.field_matches(object)
+    }
+
+    fn field_matches(&self, object: &Object) -> bool {
+        let Some((field, value)) = &self.field else { return true };
+        object.index.fields.iter().any(|(f, v)| f == field && v == value)
+    }
+}
+
+// === impl Event ===
+
+impl Event {
+    /// The object that changed: as it is now, or as it was if it is gone.
+    pub fn subject(&self) -> &Object {
+        self.object.as_ref().or(self.previous.as_ref()).expect("an event has an object before or after it")
+    }
+
+    /// Whether the change concerns the query: the object is asked for, or was.
+    pub fn matches(&self, query: &Query) -> bool {
+        query.covers(&self.subject().key)
+            && [&self.object, &self.previous].into_iter().flatten().any(|object| query.field_matches(object))
+    }
 }
