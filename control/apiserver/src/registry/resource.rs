@@ -5,7 +5,8 @@ use std::sync::Arc;
 use serde_json::Value;
 use storage::Durability;
 
-use crate::registry::strategy::Strategy;
+use crate::object::Fields;
+use crate::registry::strategy::{Plain, Strategy};
 
 /// What can be done to a resource, in RBAC's words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -133,6 +134,67 @@ pub struct Resource {
     pub generation: Generation,
     /// Whether `/status` takes labels and annotations too.
     pub status_takes_labels: bool,
+    /// Set when objects are stored as another kind: everything but decoding and encoding follows that kind's row.
+    pub view: Option<View>,
+}
+
+/// A kind that is another kind seen through other field names (`events.k8s.io` over core events).
+#[derive(Clone, Copy)]
+pub struct View {
+    /// Group, version and plural of the row that owns the objects.
+    pub of: (&'static str, &'static str, &'static str),
+    /// This kind's form turned into the stored one.
+    pub to_stored: fn(Value) -> Value,
+    /// The stored form turned into this kind's.
+    pub from_stored: fn(Value) -> Value,
+    /// This kind's selectable fields and what the owner calls them.
+    pub field_names: &'static [(&'static str, &'static str)],
+}
+
+// === impl Resource ===
+
+impl Resource {
+    /// A row with ordinary answers: all verbs, no subresources, the default table, no behavior beyond being stored,
+    /// PUT updates without a version and never creates, DELETE answers with a Status and leaves dependents to the
+    /// garbage collector, objects are on disk.
+    pub fn new(gvk: Gvk, plural: &str, type_name: &'static str, scope: Scope) -> Resource {
+        let singular = gvk.kind.to_lowercase().into();
+        Resource {
+            gvk,
+            plural: plural.into(),
+            singular,
+            short_names: &[],
+            categories: &[],
+            scope,
+            verbs: Verb::ALL,
+            type_name,
+            subresources: &[],
+            columns: &[],
+            cells: |object, _| {
+                vec![object.str_at("metadata.name").into(), object.str_at("metadata.creationTimestamp").into()]
+            },
+            row_conditions: |_| Vec::new(),
+            selectable_fields: &[],
+            strategy: &Plain,
+            unconditional_update: true,
+            create_on_update: false,
+            delete_answer: DeleteAnswer::Status,
+            default_propagation: Propagation::Background,
+            durability: Durability::Disk,
+            generation: Generation::Unmanaged,
+            status_takes_labels: false,
+            view: None,
+        }
+    }
+
+    /// The store's name for the kind, as in [`storage::Key::resource`]: `core/pods`, `apps/deployments`.
+    pub fn stored_as(&self) -> String {
+        let (group, plural) = match self.view {
+            Some(view) => (view.of.0, view.of.2),
+            None => (&*self.gvk.group, &*self.plural),
+        };
+        format!("{}/{plural}", if group.is_empty() { "core" } else { group })
+    }
 }
 
 /// Reads a selectable field's value out of an object; absent reads as the empty string.
@@ -147,6 +209,18 @@ pub struct Subresource {
     pub verbs: &'static [Verb],
     /// Group, version and kind of its body where that is not the parent's.
     pub body: Option<(&'static str, &'static str, &'static str)>,
+}
+
+impl Subresource {
+    /// `/status`, with the parent as its body.
+    pub const STATUS: Subresource =
+        Subresource { name: "status", verbs: &[Verb::Get, Verb::Patch, Verb::Update], body: None };
+    /// `/scale`.
+    pub const SCALE: Subresource = Subresource {
+        name: "scale",
+        verbs: &[Verb::Get, Verb::Patch, Verb::Update],
+        body: Some(("autoscaling", "v1", "Scale")),
+    };
 }
 
 /// A column of `kubectl get`.

@@ -1,0 +1,18 @@
+//! The core group, `v1`.
+
+pub mod config_map;
+mod data;
+pub mod namespace;
+pub mod secret;
+pub mod service_account;
+
+use crate::registry::resource::{Gvk, Resource, Scope};
+
+/// The rows of this group.
+pub fn rows() -> Vec<Resource> {
+    vec![config_map::row(), namespace::row(), secret::row(), service_account::row()]
+}
+
+fn new(kind: &str, plural: &str, type_name: &'static str, scope: Scope) -> Resource {
+    Resource::new(Gvk::new("", "v1", kind), plural, type_name, scope)
+}
