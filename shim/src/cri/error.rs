@@ -1,0 +1,62 @@
+//! Why a call failed, in our words; `layer` says which gRPC code that is.
+
+/// Why a call failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// There is no such sandbox, container or image.
+    #[error("{kind} `{id}` not found")]
+    NotFound {
+        /// What was looked for.
+        kind: &'static str,
+        /// Under which id.
+        id: String,
+    },
+    /// The request cannot be honored, now or later.
+    #[error("{0}")]
+    Invalid(String),
+    /// The request makes no sense in the present state.
+    #[error("{0}")]
+    State(String),
+    /// There is no room.
+    #[error("{0}")]
+    Exhausted(String),
+    /// The image is not here and cannot be fetched.
+    #[error("image pull from a registry is not supported yet; import it with `coracle image import`: {0}")]
+    Pull(String),
+    /// The program did not start.
+    #[error("{}", chain(.0))]
+    Start(#[source] runtime::StartError),
+    /// The image store failed.
+    #[error("{operation}")]
+    Images {
+        /// What was being done.
+        operation: String,
+        /// What went wrong.
+        #[source]
+        source: runtime::ImageError,
+    },
+    /// A file of a container could not be made or removed.
+    #[error("{operation}")]
+    File {
+        /// What was being done.
+        operation: String,
+        /// What went wrong.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The listener was too slow: some events were dropped.
+    #[error("{0} events were dropped")]
+    Lagged(u64),
+}
+
+/// The message of an error and of those behind it: pod status has one line for all of them.
+pub(crate) fn chain(err: &dyn std::error::Error) -> String {
+    let mut text = err.to_string();
+    let mut source = err.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}

@@ -1,0 +1,42 @@
+//! Files that live in memory only: a ConfigMap, a Secret or a token is given to a container without touching a disk.
+//!
+//! A mount whose host path begins with `memory:/` names a set here instead of a place on the host. Only callers in this
+//! process can put sets, so a path from a socket never finds another's.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use runtime::File;
+
+/// What a host path of a set begins with.
+pub const SCHEME: &str = "memory:/";
+
+/// Files by their path relative to the mount. A set that is one file has it under the empty path.
+pub type FileSet = HashMap<String, File>;
+
+/// The sets that mounts can name.
+#[derive(Debug, Default)]
+pub struct FileSets {
+    sets: Mutex<HashMap<String, Arc<FileSet>>>,
+}
+
+impl FileSets {
+    /// Puts a set and answers the host path that names it.
+    pub fn put(&self, name: &str, files: Arc<FileSet>) -> String {
+        let path = format!("{SCHEME}{name}");
+        self.sets.lock().insert(path.clone(), files);
+        path
+    }
+
+    /// The set that a host path names.
+    pub fn get(&self, host_path: &str) -> Option<Arc<FileSet>> {
+        self.sets.lock().get(host_path).cloned()
+    }
+
+    /// Forgets the sets whose names begin with `prefix`. Containers that have them keep them.
+    pub fn remove(&self, prefix: &str) {
+        let prefix = format!("{SCHEME}{prefix}");
+        self.sets.lock().retain(|path, _| !path.starts_with(&prefix));
+    }
+}

@@ -1,0 +1,41 @@
+//! The calls about images, one a file.
+
+mod list;
+mod pull;
+mod remove;
+mod status;
+
+use std::sync::Arc;
+
+pub(super) use list::list;
+pub(super) use pull::pull;
+pub(super) use remove::remove;
+pub(super) use status::status;
+
+use crate::cri::error::Error;
+use crate::cri::message::{Image, Int64Value};
+use crate::cri::service::Service;
+
+/// Who a program counts as: a kubelet takes an image without a user for root's, and `runAsNonRoot` then fails.
+const UID_NOBODY: i64 = 65532;
+
+/// The image that a reference or an id leads to.
+pub(super) async fn resolve(service: &Service, name: &str) -> Result<Option<runtime::Image>, Error> {
+    let (runtime, wanted) = (Arc::clone(&service.runtime), name.to_owned());
+    let found = tokio::task::spawn_blocking(move || runtime.images().resolve(&wanted)).await;
+    found
+        .expect("reading the store does not panic")
+        .map_err(|source| Error::Images { operation: format!("find image `{name}`"), source })
+}
+
+fn row(image: runtime::Image) -> Image {
+    let (repo_digests, repo_tags) = image.references.into_iter().partition(|it| it.contains('@'));
+    Image {
+        id: image.id,
+        repo_tags,
+        repo_digests,
+        size: image.size_bytes.max(1),
+        uid: Some(Int64Value { value: UID_NOBODY }),
+        pinned: image.pinned,
+    }
+}
