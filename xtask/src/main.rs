@@ -1,2 +1,34 @@
-//! Composition root.
-fn main() {}
+//! `cargo xtask <task>`: what a developer or CI runs beside cargo itself.
+
+mod e2e;
+mod tidy;
+
+use std::path::PathBuf;
+
+use anyhow::{Result, bail};
+
+const USAGE: &str = "\
+usage: cargo xtask <task>
+
+  tidy    check what rustc and clippy cannot: import edges, file sizes, module docs, machine paths
+  e2e     play examples/*/README.md with real clients against a real server
+          [--coracle PATH] [--kubectl PATH]... [NAME]...
+";
+
+fn main() -> Result<()> {
+    let mut arguments = std::env::args().skip(1);
+    match arguments.next().as_deref() {
+        Some("tidy") => tidy::run(&root()),
+        Some("e2e") => e2e::run(&root(), arguments),
+        Some("help" | "--help" | "-h") | None => {
+            eprint!("{USAGE}");
+            Ok(())
+        }
+        Some(other) => bail!("no such task: {other}\n{USAGE}"),
+    }
+}
+
+/// The workspace's folder.
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lives in the workspace").to_owned()
+}

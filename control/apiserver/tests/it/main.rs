@@ -1,0 +1,5 @@
+//! The API server as its clients see it.
+
+mod oracle;
+mod replay;
+mod serve;

@@ -1,0 +1,120 @@
+//! What was said on the command line. What it means is `config`'s business.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Kubernetes for WebAssembly pods, in one small process.
+#[derive(Debug, Parser)]
+#[command(name = "coracle", version, propagate_version = true)]
+pub struct Arguments {
+    /// Print more: -v for decisions, -vv for the wire.
+    #[arg(short, long, action = clap::ArgAction::Count, global = true)]
+    pub verbose: u8,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run a cluster: API server, controllers, scheduler and a node, all in this process.
+    Server(Server),
+    /// Start a cluster in a temporary directory, deploy a Wasm pod and call it.
+    Demo(Demo),
+    /// Work with the images of this machine's node.
+    Image(Image),
+    /// Compile a module for this machine; the node runs this in a child process.
+    #[command(hide = true)]
+    Compile(Compile),
+}
+
+/// `coracle server`
+#[derive(Debug, Args)]
+pub struct Server {
+    /// Where the cluster keeps everything: objects, keys, images, logs.
+    #[arg(long, value_name = "DIR", default_value = "/var/lib/coracle")]
+    pub data_dir: PathBuf,
+    /// Where the Kubernetes API listens.
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:6443")]
+    pub https_listen: SocketAddr,
+    /// Write a kubeconfig with full rights here as well as to DATA_DIR/admin.kubeconfig.
+    #[arg(long, value_name = "FILE")]
+    pub write_kubeconfig: Option<PathBuf>,
+    /// The name of this machine's Node [default: the host's name].
+    #[arg(long, value_name = "NAME")]
+    pub node_name: Option<String>,
+    /// Addresses for pods; every node gets a /18 of it.
+    #[arg(long, value_name = "CIDR", default_value = "10.42.0.0/16")]
+    pub cluster_cidr: String,
+    /// Addresses for Services.
+    #[arg(long, value_name = "CIDR", default_value = "10.96.0.0/16")]
+    pub service_cidr: String,
+    /// Leave out parts, so that others can take their place.
+    #[arg(long, value_name = "PART", value_delimiter = ',')]
+    pub disable: Vec<Part>,
+    /// Keep all objects in memory: nothing survives a restart.
+    #[arg(long)]
+    pub in_memory: bool,
+    /// A file of `token,user,uid,"group,group"` lines, as kube-apiserver's --token-auth-file.
+    #[arg(long, value_name = "FILE")]
+    pub token_auth_file: Option<PathBuf>,
+}
+
+/// A part of `coracle server` that can be left out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Part {
+    /// The controllers.
+    Controllers,
+    /// The scheduler.
+    Scheduler,
+    /// The node agent and the runtime.
+    Node,
+}
+
+/// `coracle demo`
+#[derive(Debug, Args)]
+pub struct Demo {
+    /// Where the Kubernetes API listens; port 0 takes any free one.
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:0")]
+    pub https_listen: SocketAddr,
+    /// Keep the cluster running until Ctrl-C.
+    #[arg(long)]
+    pub keep: bool,
+}
+
+/// `coracle image`
+#[derive(Debug, Args)]
+pub struct Image {
+    /// The data directory of the server whose images these are.
+    #[arg(long, value_name = "DIR", default_value = "/var/lib/coracle", global = true)]
+    pub data_dir: PathBuf,
+    /// What to do with them.
+    #[command(subcommand)]
+    pub command: ImageCommand,
+}
+
+/// The commands of `coracle image`.
+#[derive(Debug, Subcommand)]
+pub enum ImageCommand {
+    /// Give a WebAssembly file an image name on this node.
+    Import {
+        /// A component, or a core module for WASI preview 1.
+        file: PathBuf,
+        /// The image's name: example.com/web:v1.
+        reference: String,
+    },
+    /// List the images of this node.
+    #[command(visible_alias = "list")]
+    Ls,
+}
+
+/// `coracle compile`
+#[derive(Debug, Args)]
+pub struct Compile {
+    /// Handed to the runtime as they are.
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    pub arguments: Vec<std::ffi::OsString>,
+}
