@@ -6,4 +6,5 @@ pub mod object;
 pub mod registry;
 pub mod request;
 pub mod resources;
+pub mod schema;
 pub mod validation;

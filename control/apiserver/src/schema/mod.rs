@@ -1,0 +1,16 @@
+//! What the API's objects look like: one table that decoding, canonical form, patches, protobuf and OpenAPI all read.
+
+pub mod base64;
+pub mod canonical;
+pub mod decode;
+pub mod json;
+pub mod quantity;
+mod table;
+pub mod time;
+
+pub use canonical::{canonicalise, check};
+pub use quantity::Quantity;
+pub use table::{Field, Kind, ListRule, PatchRule, Presence, Shape, Type, all, find};
+
+#[cfg(test)]
+mod tests;
