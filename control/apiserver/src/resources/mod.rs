@@ -2,6 +2,7 @@
 
 pub mod age;
 pub mod core;
+pub mod pod_template;
 
 use crate::registry::resource::Resource;
 

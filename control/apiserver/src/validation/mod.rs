@@ -14,6 +14,7 @@ pub mod selector;
 use serde_json::Value;
 
 use crate::field::{Error, Errors, Path};
+use crate::object::Fields;
 
 /// What is wrong with a text, in words; empty if nothing is.
 pub type Faults = Vec<String>;
@@ -31,6 +32,17 @@ pub fn one_of(path: &Path, text: &str, supported: &[&str]) -> Errors {
 /// The entries of the object at `value`, sorted by key; none if it is no object.
 pub fn entries(value: Option<&Value>) -> impl Iterator<Item = (&String, &Value)> {
     value.and_then(Value::as_object).into_iter().flatten()
+}
+
+/// The member `name` of an object, if it is there and not null.
+pub fn member<'a>(value: &'a Value, name: &str) -> Option<&'a Value> {
+    value.get(name).filter(|v| !v.is_null())
+}
+
+/// The elements of the list `name` of an object, each with its path.
+pub fn each<'a>(path: &Path, value: &'a Value, name: &str) -> impl Iterator<Item = (Path, &'a Value)> + use<'a> {
+    let path = path.child(name);
+    value.list_at(name).iter().enumerate().map(move |(i, element)| (path.index(i), element))
 }
 
 /// Whether a value was given at all: absent, null, and empty lists and objects are alike to upstream's `len(…) > 0`.

@@ -1,0 +1,113 @@
+//! Annotations that pods give a meaning to: profiles of old, and the cost of a pod's deletion.
+
+use serde_json::Value;
+
+use crate::field::{Error, Errors, Path};
+use crate::object::Fields;
+use crate::resources::pod_template::file_path::validate_descending;
+use crate::resources::pod_template::pod_security::visit_order;
+use crate::validation::{each, entries};
+
+const APP_ARMOR: &str = "container.apparmor.security.beta.kubernetes.io/";
+const SECCOMP_POD: &str = "seccomp.security.alpha.kubernetes.io/pod";
+const SECCOMP_CONTAINER: &str = "container.seccomp.security.alpha.kubernetes.io/";
+const DELETION_COST: &str = "controller.kubernetes.io/pod-deletion-cost";
+
+/// Annotations of a pod or of a template, `path` being the annotations' (`ValidatePodSpecificAnnotations`).
+pub fn validate(path: &Path, annotations: Option<&Value>, spec: &Value) -> Errors {
+    let mut errors = Vec::new();
+    let text = |name: &str| annotations.and_then(|a| a.get(name)).and_then(Value::as_str);
+    if text("kubernetes.io/config.mirror").is_some() && spec.str_at("nodeName").is_empty() {
+        let at = path.key("kubernetes.io/config.mirror");
+        errors.push(Error::new(
+            crate::field::Kind::Required,
+            &at,
+            "Required value: must set spec.nodeName if mirror pod annotation is set",
+        ));
+    }
+    for (key, value) in entries(annotations) {
+        let value = value.as_str().unwrap_or_default();
+        if key == SECCOMP_POD || key.starts_with(SECCOMP_CONTAINER) {
+            errors.extend(validate_seccomp(&path.child(key), value));
+        }
+    }
+    for (key, value) in entries(annotations) {
+        let Some(container) = key.strip_prefix(APP_ARMOR) else { continue };
+        let value = value.as_str().unwrap_or_default();
+        let known = visit_order().iter().flat_map(|list| spec.list_at(list)).any(|c| c.str_at("name") == container);
+        if !known {
+            errors.push(Error::invalid(&path.key(key), container, "container not found"));
+        }
+        if !matches!(value, "" | "runtime/default" | "unconfined") && !value.starts_with("localhost/") {
+            let detail = format!("invalid AppArmor profile name: {}", crate::field::quote(value));
+            errors.push(Error::invalid(&path.key(key), value, &detail));
+        }
+    }
+    if let Some(cost) = text(DELETION_COST)
+        && cost.parse::<i32>().is_err()
+    {
+        errors.push(Error::invalid(&path.key(DELETION_COST), cost, "must be a 32bit integer"));
+    }
+    errors
+}
+
+/// Profiles that stand both in an annotation and in a field must agree when a pod is made.
+pub fn validate_match(path: &Path, annotations: Option<&Value>, spec: &Value) -> Errors {
+    let text = |name: &str| annotations.and_then(|a| a.get(name)).and_then(Value::as_str);
+    let mut errors = Vec::new();
+    let at = path.child("securityContext").child("seccompProfile");
+    errors.extend(mismatch(&at, "seccomp", text(SECCOMP_POD), spec.at("securityContext.seccompProfile")));
+    for list in visit_order() {
+        for (at, container) in each(path, spec, list) {
+            let annotation = text(&format!("{SECCOMP_CONTAINER}{}", container.str_at("name")));
+            let field = container.at("securityContext.seccompProfile");
+            errors.extend(mismatch(&at.child("securityContext").child("seccompProfile"), "seccomp", annotation, field));
+        }
+    }
+    if spec.str_at("os.name") == "windows" {
+        return errors;
+    }
+    for list in visit_order() {
+        for (at, container) in each(path, spec, list) {
+            let annotation = text(&format!("{APP_ARMOR}{}", container.str_at("name")));
+            let field =
+                container.at("securityContext.appArmorProfile").or_else(|| spec.at("securityContext.appArmorProfile"));
+            errors.extend(mismatch(
+                &at.child("securityContext").child("appArmorProfile"),
+                "apparmor",
+                annotation,
+                field,
+            ));
+        }
+    }
+    errors
+}
+
+fn mismatch(path: &Path, what: &str, annotation: Option<&str>, profile: Option<&Value>) -> Option<Error> {
+    let (annotation, profile) = (annotation?, profile?);
+    let agrees = match profile.str_at("type") {
+        "Unconfined" => annotation == "unconfined",
+        "RuntimeDefault" => matches!(annotation, "runtime/default" | "docker/default"),
+        "Localhost" => match annotation.strip_prefix("localhost/") {
+            Some(file) if file == profile.str_at("localhostProfile") => true,
+            Some(_) => {
+                let detail = format!("{what} profile in annotation and field must match");
+                return Some(Error::forbidden(&path.child("localhostProfile"), &detail));
+            }
+            None => false,
+        },
+        _ => true,
+    };
+    let detail = format!("{what} type in annotation and field must match");
+    (!agrees).then(|| Error::forbidden(&path.child("type"), &detail))
+}
+
+fn validate_seccomp(path: &Path, profile: &str) -> Errors {
+    if matches!(profile, "runtime/default" | "docker/default" | "unconfined") {
+        return Vec::new();
+    }
+    match profile.strip_prefix("localhost/") {
+        Some(file) => validate_descending(path, file),
+        None => vec![Error::invalid(path, profile, "must be a valid seccomp profile")],
+    }
+}
