@@ -134,6 +134,8 @@ pub struct Resource {
     pub generation: Generation,
     /// Whether `/status` takes labels and annotations too.
     pub status_takes_labels: bool,
+    /// A warning that goes with every answer about this kind (deprecated ones); usually empty.
+    pub warning: &'static str,
     /// Set when objects are stored as another kind: everything but decoding and encoding follows that kind's row.
     pub view: Option<View>,
 }
@@ -183,6 +185,7 @@ impl Resource {
             durability: Durability::Disk,
             generation: Generation::Unmanaged,
             status_takes_labels: false,
+            warning: "",
             view: None,
         }
     }

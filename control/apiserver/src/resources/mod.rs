@@ -1,14 +1,35 @@
 //! The kinds that are served: one row each, in discovery's order.
 
 pub mod age;
+pub mod coordination;
 pub mod core;
+pub mod discovery;
+pub mod events;
+pub mod rbac;
+
+pub mod address;
+pub mod cell;
 pub mod pod_template;
 
+use serde_json::Value;
+
+use crate::object::Fields;
 use crate::registry::resource::Resource;
 
 /// Every built-in kind.
 pub fn all() -> Vec<Resource> {
-    [core::rows()].into_iter().flatten().collect()
+    [core::rows(), coordination::rows(), discovery::rows(), events::rows(), rbac::rows()]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+/// Puts back what was at `path` before a change that may not touch it.
+fn keep(new: &mut Value, old: &Value, path: &str) {
+    match old.at(path) {
+        Some(value) => new.set(path, value.clone()),
+        None => drop(new.remove(path)),
+    }
 }
 
 #[cfg(test)]

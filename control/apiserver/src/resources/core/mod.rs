@@ -2,7 +2,10 @@
 
 pub mod config_map;
 mod data;
+pub mod endpoints;
+pub mod event;
 pub mod namespace;
+pub mod node;
 pub mod secret;
 pub mod service_account;
 
@@ -10,7 +13,15 @@ use crate::registry::resource::{Gvk, Resource, Scope};
 
 /// The rows of this group.
 pub fn rows() -> Vec<Resource> {
-    vec![config_map::row(), namespace::row(), secret::row(), service_account::row()]
+    vec![
+        config_map::row(),
+        endpoints::row(),
+        event::row(),
+        namespace::row(),
+        node::row(),
+        secret::row(),
+        service_account::row(),
+    ]
 }
 
 fn new(kind: &str, plural: &str, type_name: &'static str, scope: Scope) -> Resource {

@@ -6,7 +6,7 @@ use crate::field::{Error, Errors, Path};
 use crate::object::{Fields, as_map};
 use crate::registry::resource::{Column, Resource, Scope, Subresource, Verb};
 use crate::registry::strategy::{Context, NameRule, Strategy};
-use crate::resources::age;
+use crate::resources::{age, keep};
 use crate::validation::{check, names};
 
 /// The label with the namespace's own name.
@@ -95,14 +95,6 @@ fn label(object: &mut Value, name: String) {
     }
     if let Some(labels) = object.at_mut("metadata.labels") {
         as_map(labels).insert(NAME_LABEL.to_owned(), name.into());
-    }
-}
-
-/// Puts back what was there before.
-fn keep(new: &mut Value, old: &Value, path: &str) {
-    match old.at(path) {
-        Some(value) => new.set(path, value.clone()),
-        None => drop(new.remove(path)),
     }
 }
 
