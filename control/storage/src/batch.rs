@@ -33,6 +33,18 @@ pub(crate) struct Batch<'a> {
 #[derive(Default)]
 pub(crate) struct Names(HashSet<Arc<str>>);
 
+// === impl Write ===
+
+impl Write {
+    /// About what it adds to a commit.
+    pub(crate) fn bytes(&self) -> usize {
+        match self {
+            Self::Put { draft, .. } => draft.value.len(),
+            Self::Delete { .. } => 0,
+        }
+    }
+}
+
 // === impl Batch ===
 
 impl<'a> Batch<'a> {

@@ -12,7 +12,9 @@ mod batch;
 mod compact;
 mod history;
 mod memory;
+mod open;
 mod published;
+mod redb;
 mod state;
 mod watch;
 
@@ -23,6 +25,7 @@ use futures::future::BoxFuture;
 
 pub use compact::{COMPACTION_PERIOD, compact_periodically};
 pub use memory::open_memory;
+pub use open::{OpenError, open};
 pub use watch::Watch;
 
 /// The largest encoded object that the store takes: etcd's default limit of a request.
