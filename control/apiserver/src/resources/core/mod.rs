@@ -6,6 +6,7 @@ pub mod endpoints;
 pub mod event;
 pub mod namespace;
 pub mod node;
+pub mod pod;
 pub mod secret;
 pub mod service_account;
 
@@ -19,6 +20,7 @@ pub fn rows() -> Vec<Resource> {
         event::row(),
         namespace::row(),
         node::row(),
+        pod::row(),
         secret::row(),
         service_account::row(),
     ]

@@ -163,3 +163,25 @@ fn validate_resource_claims(path: &Path, spec: &Value) -> Errors {
     }
     errors
 }
+
+/// Rules that hold in pods only, since templates were never checked for them.
+pub fn validate_only_pods(path: &Path, spec: &Value) -> Errors {
+    let mut errors = Vec::new();
+    if spec.str_at("serviceAccountName").is_empty() {
+        for (at, volume) in each(path, spec, "volumes") {
+            let projected = volume.at("projected").unwrap_or(&Value::Null);
+            for (at, source) in each(&at.child("projected"), projected, "sources") {
+                if member(source, "serviceAccountToken").is_some() {
+                    let detail = "must not be specified when serviceAccountName is not set";
+                    errors.push(Error::forbidden(&at.child("serviceAccountToken"), detail));
+                }
+            }
+        }
+    }
+    for list in ["containers", "initContainers"] {
+        errors.extend(
+            each(path, spec, list).flat_map(|(at, container)| container::validate_image_of_pod(&at, container)),
+        );
+    }
+    errors
+}
