@@ -60,15 +60,11 @@ pub enum Error {
         #[source]
         source: serde_json::Error,
     },
-    /// Some parts of a plan failed; the first says why.
-    #[error("{failed} of {all} actions failed: {first}")]
+    /// A part of a plan could not be carried out.
+    #[error("carry out plan: {reason}")]
     Actions {
-        /// How many failed.
-        failed: usize,
-        /// How many were tried.
-        all: usize,
         /// The first failure in the server's words.
-        first: String,
+        reason: String,
     },
 }
 

@@ -16,11 +16,18 @@ mod selector;
 mod view;
 mod watch;
 
+#[cfg(test)]
+mod transcript;
+
+mod conditions;
 mod owner;
+mod pod_template;
+mod serde_null;
 
 mod context;
 mod discovery;
 mod namespace;
+mod replicaset;
 mod root_ca;
 mod service_account;
 
@@ -52,6 +59,7 @@ const CONTROLLERS: &[Row] = &[
     Row { name: "namespace", start: namespace::start },
     Row { name: "serviceaccount", start: service_account::start },
     Row { name: "root-ca-certificate-publisher", start: root_ca::start },
+    Row { name: "replicaset", start: replicaset::start },
 ];
 
 /// The names of all controllers.
