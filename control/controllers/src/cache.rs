@@ -229,7 +229,7 @@ impl Caches {
         }
         let cache = Arc::new(Cache::<V>::new());
         running.caches.insert(TypeId::of::<V>(), cache.clone());
-        let collection = Collection { resource: V::RESOURCE, form: V::FORM, query: V::QUERY };
+        let collection = Collection { resource: V::RESOURCE.clone(), form: V::FORM, query: V::QUERY };
         let watch = watch::run::<V>(self.api.clone(), collection, cache.clone(), self.cancel.clone());
         running.watches.spawn(watch);
         cache

@@ -25,6 +25,7 @@ mod pod_template;
 mod serde_null;
 
 mod context;
+mod deployment;
 mod discovery;
 mod namespace;
 mod replicaset;
@@ -60,6 +61,7 @@ const CONTROLLERS: &[Row] = &[
     Row { name: "serviceaccount", start: service_account::start },
     Row { name: "root-ca-certificate-publisher", start: root_ca::start },
     Row { name: "replicaset", start: replicaset::start },
+    Row { name: "deployment", start: deployment::start },
 ];
 
 /// The names of all controllers.

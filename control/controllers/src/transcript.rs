@@ -8,9 +8,8 @@ use std::path::Path;
 pub(crate) fn check(name: &str, answer: impl Fn(&str) -> String) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata").join(name);
     let text = std::fs::read_to_string(&path).expect("the transcript exists");
-    let fresh: Vec<String> = scenes(&text).map(|(title, given)| {
-        format!("{title}\n{given}----\n{}\n", answer(&given).trim_end())
-    }).collect();
+    let fresh: Vec<String> =
+        scenes(&text).map(|(title, given)| format!("{title}\n{given}----\n{}\n", answer(&given).trim_end())).collect();
     let fresh = fresh.join("\n");
     if std::env::var_os("UPDATE_EXPECT").is_some() {
         std::fs::write(&path, &fresh).expect("the transcript can be written");

@@ -30,7 +30,7 @@ pub(crate) trait Object: Clone + DeserializeOwned + Send + Sync + 'static {
 /// A view of a kind: its metadata and the fields that are read of it.
 pub(crate) trait View: Object {
     /// Which collection it is a view of.
-    const RESOURCE: Resource;
+    const RESOURCE: &'static Resource;
     /// Whether only metadata is asked for.
     const FORM: Form = Form::Whole;
     /// Narrows the collection, as a query string; empty for all of it.

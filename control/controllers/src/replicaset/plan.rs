@@ -127,6 +127,7 @@ pub(super) fn status(set: &ReplicaSet, owned: &[Arc<Pod>], failure: Option<Failu
 
 /// When the next pod becomes available just because time passes.
 pub(super) fn next_available(set: &ReplicaSet, owned: &[Arc<Pod>], now: Time) -> Option<Time> {
-    let times = owned.iter().filter(|pod| pod.is_active()).filter_map(|pod| pod.available_at(set.spec.min_ready_seconds));
+    let times =
+        owned.iter().filter(|pod| pod.is_active()).filter_map(|pod| pod.available_at(set.spec.min_ready_seconds));
     times.filter(|at| *at > now).min()
 }

@@ -29,7 +29,7 @@ macro_rules! metadata_views {
         }
 
         impl View for $name {
-            const RESOURCE: Resource = $resource;
+            const RESOURCE: &'static Resource = &$resource;
             const FORM: Form = Form::Metadata;
             const QUERY: &'static str = $query;
         }

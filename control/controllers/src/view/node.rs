@@ -35,5 +35,5 @@ impl Object for Node {
 }
 
 impl View for Node {
-    const RESOURCE: Resource = kinds::NODES;
+    const RESOURCE: &'static Resource = &kinds::NODES;
 }

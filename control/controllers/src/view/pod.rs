@@ -135,7 +135,7 @@ impl Object for Pod {
 }
 
 impl View for Pod {
-    const RESOURCE: Resource = kinds::PODS;
+    const RESOURCE: &'static Resource = &kinds::PODS;
 }
 
 /// Of all conditions, only `Ready` is kept.

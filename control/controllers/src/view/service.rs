@@ -69,5 +69,5 @@ impl Object for Service {
 }
 
 impl View for Service {
-    const RESOURCE: Resource = kinds::SERVICES;
+    const RESOURCE: &'static Resource = &kinds::SERVICES;
 }
