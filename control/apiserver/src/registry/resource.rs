@@ -136,6 +136,8 @@ pub struct Resource {
     pub status_takes_labels: bool,
     /// A warning that goes with every answer about this kind (deprecated ones); usually empty.
     pub warning: &'static str,
+    /// A warning for a DELETE that names no propagation policy; usually empty.
+    pub delete_warning: &'static str,
     /// Set when objects are stored as another kind: everything but decoding and encoding follows that kind's row.
     pub view: Option<View>,
 }
@@ -186,6 +188,7 @@ impl Resource {
             generation: Generation::Unmanaged,
             status_takes_labels: false,
             warning: "",
+            delete_warning: "",
             view: None,
         }
     }

@@ -1,6 +1,8 @@
 //! The kinds that are served: one row each, in discovery's order.
 
 pub mod age;
+pub mod apps;
+pub mod batch;
 pub mod coordination;
 pub mod core;
 pub mod discovery;
@@ -18,7 +20,7 @@ use crate::registry::resource::Resource;
 
 /// Every built-in kind.
 pub fn all() -> Vec<Resource> {
-    [core::rows(), coordination::rows(), discovery::rows(), events::rows(), rbac::rows()]
+    [core::rows(), apps::rows(), batch::rows(), coordination::rows(), discovery::rows(), events::rows(), rbac::rows()]
         .into_iter()
         .flatten()
         .collect()
