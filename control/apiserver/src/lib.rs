@@ -3,6 +3,7 @@
 pub mod error;
 pub mod field;
 pub mod object;
+pub mod patch;
 pub mod registry;
 pub mod request;
 pub mod resources;

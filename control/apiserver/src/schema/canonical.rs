@@ -112,7 +112,7 @@ fn elements(list: &mut Value, kind: Kind) {
 }
 
 /// The value that Go has where nothing was given.
-pub(super) fn zero(kind: Kind) -> Value {
+pub(crate) fn zero(kind: Kind) -> Value {
     match kind {
         Kind::String => Value::from(""),
         Kind::Bool => Value::from(false),

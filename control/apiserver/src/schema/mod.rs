@@ -8,9 +8,10 @@ pub mod quantity;
 mod table;
 pub mod time;
 
+pub(crate) use canonical::zero;
 pub use canonical::{canonicalise, check};
 pub use quantity::Quantity;
-pub use table::{Field, Kind, ListRule, PatchRule, Presence, Shape, Type, all, find};
+pub use table::{Field, Kind, ListRule, PatchRule, Presence, Shape, Type, all, find, find_kind};
 
 #[cfg(test)]
 mod tests;

@@ -247,6 +247,26 @@ pub fn find(name: &str) -> Option<&'static Type> {
     TYPES.binary_search_by(|row| row.name().cmp(name)).ok().map(|index| &TYPES[index])
 }
 
+/// The type of objects with this apiVersion and kind: `apps/v1`, `Deployment`.
+pub fn find_kind(api_version: &str, kind: &str) -> Option<&'static Type> {
+    let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
+    let package = match group {
+        "" => "core",
+        "flowcontrol.apiserver.k8s.io" => "flowcontrol",
+        "internal.apiserver.k8s.io" => "apiserverinternal",
+        other => other.strip_suffix(".authorization.k8s.io").or(other.strip_suffix(".k8s.io")).unwrap_or(other),
+    };
+    // Every version knows the options of requests, which are no objects.
+    let found = find(&format!("{package}/{version}.{kind}")).or_else(|| {
+        let options = matches!(
+            kind,
+            "CreateOptions" | "DeleteOptions" | "GetOptions" | "ListOptions" | "PatchOptions" | "UpdateOptions"
+        );
+        if options { find(&format!("meta/v1.{kind}")) } else { None }
+    });
+    found.filter(|of| of.fields().any(|field| field.go() == "TypeMeta"))
+}
+
 /// Every type, by name.
 pub fn all() -> &'static [Type] {
     &TYPES
