@@ -8,6 +8,9 @@ use crate::resources::pod_template::file_path::validate_descending;
 use crate::resources::pod_template::pod_security::visit_order;
 use crate::validation::{each, entries};
 
+/// Marks the API's image of a pod that a node runs from a file.
+pub const MIRROR: &str = "kubernetes.io/config.mirror";
+
 const APP_ARMOR: &str = "container.apparmor.security.beta.kubernetes.io/";
 const SECCOMP_POD: &str = "seccomp.security.alpha.kubernetes.io/pod";
 const SECCOMP_CONTAINER: &str = "container.seccomp.security.alpha.kubernetes.io/";
@@ -17,12 +20,11 @@ const DELETION_COST: &str = "controller.kubernetes.io/pod-deletion-cost";
 pub fn validate(path: &Path, annotations: Option<&Value>, spec: &Value) -> Errors {
     let mut errors = Vec::new();
     let text = |name: &str| annotations.and_then(|a| a.get(name)).and_then(Value::as_str);
-    if text("kubernetes.io/config.mirror").is_some() && spec.str_at("nodeName").is_empty() {
-        let at = path.key("kubernetes.io/config.mirror");
-        errors.push(Error::new(
-            crate::field::Kind::Required,
-            &at,
-            "Required value: must set spec.nodeName if mirror pod annotation is set",
+    if let Some(mirror) = text(MIRROR).filter(|_| spec.str_at("nodeName").is_empty()) {
+        errors.push(Error::invalid(
+            &path.key(MIRROR),
+            mirror,
+            "must set spec.nodeName if mirror pod annotation is set",
         ));
     }
     for (key, value) in entries(annotations) {
@@ -47,6 +49,30 @@ pub fn validate(path: &Path, annotations: Option<&Value>, spec: &Value) -> Error
         && cost.parse::<i32>().is_err()
     {
         errors.push(Error::invalid(&path.key(DELETION_COST), cost, "must be a 32bit integer"));
+    }
+    errors
+}
+
+/// Annotations that stay as they were made; `path` is the annotations'.
+pub fn validate_update(path: &Path, new: &Value, old: &Value) -> Errors {
+    let (new, old) = (new.at("metadata.annotations"), old.at("metadata.annotations"));
+    let fixed = |key: &str| match key {
+        MIRROR => Some("mirror pod annotation"),
+        _ if key.starts_with(APP_ARMOR) => Some("AppArmor annotations"),
+        _ => None,
+    };
+    let mut errors = Vec::new();
+    for (key, value) in entries(old) {
+        let changed = new.and_then(|a| a.get(key)) != Some(value);
+        if let Some(what) = fixed(key).filter(|_| changed) {
+            errors.push(Error::forbidden(&path.key(key), &format!("may not remove or update {what}")));
+        }
+    }
+    for (key, _) in entries(new) {
+        let added = old.and_then(|a| a.get(key)).is_none();
+        if let Some(what) = fixed(key).filter(|_| added) {
+            errors.push(Error::forbidden(&path.key(key), &format!("may not add {what}")));
+        }
     }
     errors
 }

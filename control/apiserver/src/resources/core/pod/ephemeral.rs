@@ -7,6 +7,7 @@ use crate::object::Fields;
 use crate::resources::core::pod::prepare::{count, keep};
 use crate::resources::core::pod::strategy::validate_whole;
 use crate::resources::core::pod::update::changes;
+use crate::resources::pod_template::annotation;
 
 /// Keeps everything but the ephemeral containers.
 pub(super) fn prepare(new: &mut Value, old: &Value) {
@@ -25,7 +26,7 @@ pub(super) fn prepare(new: &mut Value, old: &Value) {
 
 /// What is wrong with the new list.
 pub(super) fn validate(new: &Value, old: &Value) -> Errors {
-    if old.at("metadata.annotations").is_some_and(|a| a.get("kubernetes.io/config.mirror").is_some()) {
+    if old.at("metadata.annotations").is_some_and(|a| a.get(annotation::MIRROR).is_some()) {
         return vec![Error::forbidden(&Path::new("[]"), "static pods do not support ephemeral containers")];
     }
     let mut errors = validate_whole(new);

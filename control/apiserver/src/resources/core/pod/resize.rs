@@ -7,6 +7,7 @@ use crate::object::Fields;
 use crate::resources::core::pod::prepare::{count, keep};
 use crate::resources::core::pod::qos;
 use crate::resources::core::pod::strategy::validate_whole;
+use crate::resources::pod_template::annotation;
 use crate::resources::pod_template::container::is_sidecar;
 use crate::validation::{each, entries};
 
@@ -77,7 +78,7 @@ fn keep_pod_level(new: &mut Value, wanted: &Value) {
 
 fn refused_as_a_whole(old: &Value) -> Option<Error> {
     let path = Path::new("[]");
-    if old.at("metadata.annotations").is_some_and(|a| a.get("kubernetes.io/config.mirror").is_some()) {
+    if old.at("metadata.annotations").is_some_and(|a| a.get(annotation::MIRROR).is_some()) {
         return Some(Error::forbidden(&path, "static pods cannot be resized"));
     }
     (old.str_at("spec.os.name") == "windows").then(|| Error::forbidden(&path, "windows pods cannot be resized"))

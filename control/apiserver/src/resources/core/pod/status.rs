@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::field::{Error, Errors, Path};
 use crate::object::Fields;
 use crate::resources::core::pod::prepare::keep;
+use crate::resources::pod_template::annotation;
 use crate::resources::pod_template::container::is_sidecar;
 use crate::validation::{check, each, ip, names};
 
@@ -26,7 +27,8 @@ pub(super) fn validate(new: &Value, old: &Value) -> Errors {
     let null = Value::Null;
     let path = Path::new("status");
     let (now, before) = (new.at("status").unwrap_or(&null), old.at("status").unwrap_or(&null));
-    let mut errors = validate_conditions(now);
+    let mut errors = annotation::validate_update(&Path::new("metadata.annotations"), new, old);
+    errors.extend(validate_conditions(now));
     errors.extend(validate_nomination(&path.child("nominatedNodeName"), new, old));
     if now.str_at("qosClass") != before.str_at("qosClass") {
         errors.push(Error::invalid(&path.child("qosClass"), now.str_at("qosClass"), "field is immutable"));

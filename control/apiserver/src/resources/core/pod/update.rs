@@ -6,7 +6,7 @@ use crate::field::{Error, Errors, Path};
 use crate::object::Fields;
 use crate::resources::core::pod::prepare::keep;
 use crate::resources::core::pod::strategy::validate_whole;
-use crate::resources::pod_template::toleration;
+use crate::resources::pod_template::{annotation, toleration};
 use crate::validation::{each, entries, is_given, number};
 
 const DEADLINE_SECONDS_MAX: i64 = i32::MAX as i64;
@@ -23,12 +23,12 @@ pub(super) fn validate(new: &Value, old: &Value) -> Errors {
     let (new_spec, old_spec) = (new.at("spec").unwrap_or(&null), old.at("spec").unwrap_or(&null));
     let path = Path::new("spec");
     let mut errors = validate_whole(new);
+    errors.extend(annotation::validate_update(&Path::new("metadata.annotations"), new, old));
     for list in ["containers", "initContainers"] {
         if new_spec.list_at(list).len() != old_spec.list_at(list).len() {
             errors.push(Error::forbidden(&path.child(list), "pod updates may not add or remove containers"));
             return errors;
         }
-        errors.extend(validate_images(&path, new_spec, list));
     }
     let deadline = validate_deadline(&path.child("activeDeadlineSeconds"), new_spec, old_spec);
     let stop = new_spec.i64_at("activeDeadlineSeconds").is_some() && !deadline.is_empty();
@@ -81,21 +81,6 @@ fn compare(path: &Path, old: &Value, new: &Value, lines: &mut Vec<String>) {
         }
         _ => lines.push(format!("-{path}: {old}\n+{path}: {new}")),
     }
-}
-
-/// Images may change, but not vanish. This is found twice, here and with the spec, as upstream does.
-fn validate_images(path: &Path, spec: &Value, list: &str) -> Errors {
-    let mut errors = Vec::new();
-    for (at, container) in each(path, spec, list) {
-        let image = container.str_at("image");
-        if image.is_empty() {
-            errors.push(Error::required(&at.child("image"), ""));
-        }
-        if image.trim() != image {
-            errors.push(Error::invalid(&at.child("image"), image, "must not have leading or trailing whitespace"));
-        }
-    }
-    errors
 }
 
 /// A deadline may come, and come nearer.
