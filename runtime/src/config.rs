@@ -26,7 +26,12 @@ pub struct Config {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AddressMapping {
     /// The host has a local route for the whole network (`ip route add local CIDR dev lo`): they are the same.
-    AnyIp,
+    AnyIp {
+        /// The network of the groups.
+        network: Ipv4Addr,
+        /// Prefix length of `network`.
+        prefix_len: u8,
+    },
     /// Without the privilege to add that route, each address has a private twin in 127/8.
     Twin {
         /// The network of the groups; its addresses have twins, others are themselves.
@@ -52,7 +57,17 @@ impl AddressMapping {
                 let port = if low { address.port() + PORT_SHIFT } else { address.port() };
                 SocketAddr::new(Ipv4Addr::new(127, second, c, d).into(), port)
             }
-            (Self::AnyIp | Self::Twin { .. }, _) => address,
+            (Self::AnyIp { .. } | Self::Twin { .. }, _) => address,
+        }
+    }
+
+    /// Whether an address that programs know is one of a group on this host. Only these are dialed from the group's own
+    /// address: the answer from anywhere else could not find its way back.
+    pub fn is_local(self, ip: IpAddr) -> bool {
+        let (Self::AnyIp { network, prefix_len } | Self::Twin { network, prefix_len, .. }) = self;
+        match ip {
+            IpAddr::V4(ip) => in_network(ip, network, prefix_len),
+            IpAddr::V6(_) => false,
         }
     }
 
@@ -68,14 +83,13 @@ impl AddressMapping {
                 let port = if low { address.port() - PORT_SHIFT } else { address.port() };
                 SocketAddr::new(Ipv4Addr::new(a, b, c, d).into(), port)
             }
-            (Self::AnyIp | Self::Twin { .. }, _) => address,
+            (Self::AnyIp { .. } | Self::Twin { .. }, _) => address,
         }
     }
 }
 
 fn in_network(ip: Ipv4Addr, network: Ipv4Addr, prefix_len: u8) -> bool {
-    debug_assert!((16..=32).contains(&prefix_len), "a twin has only two bytes of its own");
-    let mask = u32::MAX.checked_shl(32 - u32::from(prefix_len)).unwrap_or(0);
+    let mask = u32::MAX.checked_shl(32_u32.saturating_sub(prefix_len.into())).unwrap_or(0);
     u32::from(ip) & mask == u32::from(network) & mask
 }
 

@@ -10,4 +10,6 @@ mod tests;
 pub use reference::Reference;
 pub use store::{Image, ImageError, ImageStore};
 
-pub(crate) use blob::{encode_hex, hex};
+#[cfg(feature = "compiler")]
+pub(crate) use blob::digest;
+pub(crate) use blob::{hex, seal};

@@ -1,52 +1,140 @@
-//! The caller's handle on a running program.
+//! The caller's handle on a running program, and the life of it: running, stopping, killed, ended.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use parking_lot::Mutex;
 use tokio::sync::watch;
 
-use crate::spec::{Exit, Stats};
+use crate::program::Program;
+use crate::spec::{Exit, ExitReason, Stats};
+
+/// As a shell reports SIGKILL and SIGTERM.
+pub(crate) const CODE_KILLED: i32 = 137;
+pub(crate) const CODE_TERMINATED: i32 = 143;
 
 /// A program that was started. Clones are handles on the same program; dropping the last does not stop it.
 #[derive(Clone, Debug)]
 pub struct Instance {
-    shared: Arc<Shared>,
-}
-
-#[derive(Debug)]
-struct Shared {
-    id: String,
-    exit: watch::Receiver<Option<Exit>>,
-    stats: Mutex<Stats>,
+    program: Arc<Program>,
+    life: Arc<Life>,
 }
 
 impl Instance {
+    pub(crate) fn new(program: Arc<Program>, life: Arc<Life>) -> Self {
+        Self { program, life }
+    }
+
     /// The id that its spec gave it.
     pub fn id(&self) -> &str {
-        &self.shared.id
+        &self.program.id
     }
 
     /// Waits until it has ended. Cancellation safe; any number of waiters hear the same.
     pub async fn wait(&self) -> Exit {
-        let mut exit = self.shared.exit.clone();
-        let ended = exit.wait_for(Option::is_some).await;
-        ended.ok().and_then(|exit| exit.clone()).expect("the sender is dropped only after it has sent")
+        let mut phase = self.life.phase.subscribe();
+        let ended = phase.wait_for(|phase| matches!(phase, Phase::Ended(_))).await;
+        match ended.as_deref() {
+            Ok(Phase::Ended(exit)) => exit.clone(),
+            Ok(_) | Err(_) => unreachable!("the handle keeps the channel open until the phase is `Ended`"),
+        }
     }
 
     /// How it ended, or `None` while it runs.
     pub fn exit(&self) -> Option<Exit> {
-        self.shared.exit.borrow().clone()
+        match &*self.life.phase.borrow() {
+            Phase::Ended(exit) => Some(exit.clone()),
+            Phase::Running | Phase::Stopping | Phase::Killed => None,
+        }
     }
 
-    /// Asks it to end, waits up to `grace`, then kills it. Answers how it ended; idempotent.
+    /// Asks it to end, waits up to `grace`, then kills it. Answers how it ended; idempotent. If it is cancelled during
+    /// the grace, the program was asked to end but is not killed.
     pub async fn stop(&self, grace: Duration) -> Exit {
-        let _ = tokio::time::timeout(grace, self.wait()).await;
+        self.life.advance(Phase::Stopping);
+        if let Ok(exit) = tokio::time::timeout(grace, self.wait()).await {
+            return exit;
+        }
+        self.life.advance(Phase::Killed);
         self.wait().await
     }
 
     /// What it uses now; what it had used once it has ended.
     pub fn stats(&self) -> Stats {
-        *self.shared.stats.lock()
+        self.program.stats()
+    }
+
+    /// Changes its limits while it runs; `None` is unlimited.
+    pub fn set_limits(&self, memory_bytes_max: Option<u64>, cpu_millis_max: Option<u32>) {
+        self.program.memory.set_bytes_max(memory_bytes_max);
+        self.program.cpu.set_millis_max(cpu_millis_max);
+    }
+}
+
+/// Where a program is in its life; it only ever moves forward.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    Running,
+    /// It was asked to end and may take its time.
+    Stopping,
+    /// Its time is over.
+    Killed,
+    Ended(Exit),
+}
+
+impl Phase {
+    fn rank(&self) -> u8 {
+        match self {
+            Self::Running => 0,
+            Self::Stopping => 1,
+            Self::Killed => 2,
+            Self::Ended(_) => 3,
+        }
+    }
+}
+
+/// The phase, and everyone who waits for the next.
+#[derive(Debug)]
+pub(crate) struct Life {
+    phase: watch::Sender<Phase>,
+}
+
+impl Life {
+    pub(crate) fn new() -> Self {
+        Self { phase: watch::Sender::new(Phase::Running) }
+    }
+
+    /// Moves forward; moving back is nothing.
+    pub(crate) fn advance(&self, next: Phase) {
+        self.phase.send_if_modified(|phase| {
+            let forward = next.rank() > phase.rank();
+            if forward {
+                *phase = next;
+            }
+            forward
+        });
+    }
+
+    pub(crate) async fn stopping(&self) {
+        self.reached(Phase::Stopping.rank()).await;
+    }
+
+    pub(crate) async fn killed(&self) {
+        self.reached(Phase::Killed.rank()).await;
+    }
+
+    async fn reached(&self, rank: u8) {
+        let mut phase = self.phase.subscribe();
+        // The sender is `self`, so the channel cannot close.
+        let _ = phase.wait_for(|phase| phase.rank() >= rank).await;
+    }
+}
+
+impl Exit {
+    pub(crate) fn killed() -> Self {
+        Self { code: CODE_KILLED, reason: ExitReason::Stopped, message: String::new() }
+    }
+
+    pub(crate) fn drained() -> Self {
+        Self { code: CODE_TERMINATED, reason: ExitReason::Stopped, message: String::new() }
     }
 }

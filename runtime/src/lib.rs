@@ -12,15 +12,26 @@ pub mod instance;
 pub mod runtime;
 pub mod spec;
 
+mod artifact;
+mod command;
+#[cfg(feature = "compiler")]
+mod compile;
+mod cpu;
+mod engine;
+mod exit;
+mod host;
+mod http;
+mod log;
+mod memory;
+mod module;
+mod network;
+mod program;
+mod state;
+
+#[cfg(feature = "compiler")]
+pub use compile::compile_main;
 pub use config::{AddressMapping, Config};
 pub use image::{Image, ImageError, ImageStore};
 pub use instance::Instance;
 pub use runtime::{OpenError, Runtime};
 pub use spec::{Exit, ExitReason, File, Group, LogStream, Mount, MountSource, ServiceTable, Spec, StartError, Stats};
-
-/// What the hidden subcommand runs in the child process: `compile_main(args after the subcommand)` is its exit code.
-#[cfg(feature = "compiler")]
-pub fn compile_main(args: impl IntoIterator<Item = std::ffi::OsString>) -> std::process::ExitCode {
-    drop(args.into_iter());
-    std::process::ExitCode::FAILURE
-}

@@ -1,19 +1,42 @@
-//! Owns what all programs share: images, compiled code, engines, services.
+//! Owns what all programs share: images, compiled code, engines, services; starts programs.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use parking_lot::RwLock;
 
-use crate::config::Config;
+use crate::artifact::{Artifacts, CompileError};
+use crate::command;
+use crate::config::{AddressMapping, Config};
+use crate::cpu::{CpuAccount, Ticker};
+use crate::http::serve;
+use crate::image::store::Manifest;
 use crate::image::{ImageError, ImageStore};
-use crate::instance::Instance;
+use crate::instance::{Instance, Life};
+use crate::log::Log;
+use crate::memory::MemoryAccount;
+use crate::module::{Entry, Module, Modules};
+use crate::network::{GroupNetwork, Services};
+use crate::program::Program;
 use crate::spec::{ServiceTable, Spec, StartError};
+
+/// Mappings of one command: memory, stack, guards, image. The kernel bounds them per process.
+const MAPPINGS_PER_PROGRAM: usize = 7;
+/// Mappings that everything else needs; past the bound any `mmap` in the process may fail.
+const MAPPINGS_RESERVED: usize = 2000;
+const MAPPINGS_MAX_DEFAULT: usize = 65_530;
 
 /// The runtime of one process.
 #[derive(Debug)]
 pub struct Runtime {
     images: ImageStore,
-    services: Arc<RwLock<Arc<ServiceTable>>>,
+    modules: Modules,
+    services: Services,
+    mapping: AddressMapping,
+    ticker: Ticker,
+    live: Arc<AtomicUsize>,
+    programs_max: usize,
 }
 
 /// Why the runtime did not open.
@@ -22,6 +45,18 @@ pub enum OpenError {
     /// The image store did not open.
     #[error("open the image store")]
     Images(#[source] ImageError),
+    /// The artifacts or a thread were refused by the system.
+    #[error("{operation}")]
+    Io {
+        /// What was being done.
+        operation: &'static str,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The engine refused its configuration.
+    #[error("make the engine")]
+    Engine(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
 impl Runtime {
@@ -30,8 +65,21 @@ impl Runtime {
     /// # Errors
     /// The data directory is not writable or another process has it open.
     pub fn open(config: Config) -> Result<Arc<Self>, OpenError> {
+        let io = |operation| move |source| OpenError::Io { operation, source };
         let images = ImageStore::open(&config.data_dir.join("images")).map_err(OpenError::Images)?;
-        Ok(Arc::new(Self { images, services: Arc::default() }))
+        let artifacts = Artifacts::open(&config.data_dir.join("artifacts"), config.compiler);
+        let artifacts = artifacts.map_err(io("open the artifacts"))?;
+        let modules = Modules::new(artifacts).map_err(|err| OpenError::Engine(err.into()))?;
+        let ticker = Ticker::start(&modules.engines()).map_err(io("start the epoch thread"))?;
+        Ok(Arc::new(Self {
+            images,
+            modules,
+            services: Arc::new(RwLock::default()),
+            mapping: config.address_mapping,
+            ticker,
+            live: Arc::default(),
+            programs_max: programs_max(),
+        }))
     }
 
     /// The images that programs start from.
@@ -44,11 +92,167 @@ impl Runtime {
         *self.services.write() = Arc::new(table);
     }
 
+    /// How many programs may run at once, from the kernel's bound on mappings.
+    pub fn programs_max(&self) -> usize {
+        self.programs_max
+    }
+
+    /// Where the host reaches what programs know as `address`: for probes and proxies.
+    pub fn host_address(&self, address: SocketAddr) -> SocketAddr {
+        self.mapping.host_address(address)
+    }
+
     /// Starts a program. When this returns, a command has a running instance and a server has a bound listener.
     ///
     /// # Errors
-    /// See `StartError`.
+    /// See `StartError`. Cancellation safe: a program that was not answered yet may run, but nothing is half done.
     pub async fn start(&self, spec: Spec) -> Result<Instance, StartError> {
-        Err(StartError::Exhausted(format!("`{}`: running programs comes with the next change", spec.id)))
+        let place = Place::take(&self.live, self.programs_max)?;
+        let manifest = self.manifest(&spec.image)?;
+        let path = choose_module(&manifest, &spec.args)?;
+        let module = self.module(&manifest, &path).await?;
+        let address = SocketAddr::new(spec.group.ip, spec.http_port);
+        let program = Arc::new(self.program(spec, &manifest, path, Arc::clone(&module), place));
+        let life = Arc::new(Life::new());
+        match &module.entry {
+            Entry::Command(pre) => command::start(Arc::clone(&program), pre.clone(), Arc::clone(&life)).await?,
+            Entry::Server(pre) => serve::start(Arc::clone(&program), pre.clone(), address, Arc::clone(&life)).await?,
+        }
+        Ok(Instance::new(program, life))
+    }
+
+    fn manifest(&self, image: &str) -> Result<Manifest, StartError> {
+        let failed = |source: ImageError| StartError::Failed {
+            operation: format!("read image `{image}`"),
+            source: source.into(),
+        };
+        let found = self.images.resolve(image).map_err(failed)?;
+        let found = found.ok_or_else(|| StartError::NoImage(image.to_owned()))?;
+        self.images.manifest(&found.id).map_err(failed)
+    }
+
+    async fn module(&self, manifest: &Manifest, path: &str) -> Result<Arc<Module>, StartError> {
+        let entry = manifest.files.get(path).ok_or_else(|| StartError::NoModule(path.to_owned()))?;
+        let module = self.modules.get(&entry.digest, &self.images.blob_path(&entry.digest)).await;
+        module.map_err(|err| match err {
+            CompileError::BadModule(reason) => StartError::BadModule { module: path.to_owned(), reason },
+            CompileError::Failed(_) => {
+                StartError::Failed { operation: format!("compile module `{path}`"), source: err.into() }
+            }
+        })
+    }
+
+    fn program(&self, spec: Spec, manifest: &Manifest, path: String, module: Arc<Module>, place: Place) -> Program {
+        let mut env = manifest.env.clone();
+        for (name, value) in spec.env {
+            env.retain(|(other, _)| *other != name);
+            env.push((name, value));
+        }
+        let args = if spec.args.is_empty() { vec![path] } else { spec.args };
+        Program {
+            id: spec.id,
+            module,
+            args,
+            env,
+            network: Arc::new(GroupNetwork::new(spec.group, self.mapping, Arc::clone(&self.services))),
+            log: Arc::new(Log::new(spec.log_path)),
+            memory: Arc::new(MemoryAccount::new(spec.memory_bytes_max)),
+            cpu: Arc::new(CpuAccount::new(spec.cpu_millis_max)),
+            running: self.ticker.running(),
+            _place: place,
+        }
+    }
+}
+
+/// One of the programs that may run at once, given back when the program is gone.
+#[derive(Debug)]
+pub(crate) struct Place {
+    live: Arc<AtomicUsize>,
+}
+
+impl Place {
+    fn take(live: &Arc<AtomicUsize>, programs_max: usize) -> Result<Self, StartError> {
+        let place = Self { live: Arc::clone(live) };
+        if live.fetch_add(1, Ordering::Relaxed) < programs_max {
+            return Ok(place);
+        }
+        Err(StartError::Exhausted(format!("{programs_max} programs run already (vm.max_map_count bounds them)")))
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.live.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+fn programs_max() -> usize {
+    let text = std::fs::read_to_string("/proc/sys/vm/max_map_count").unwrap_or_default();
+    let mappings = text.trim().parse().unwrap_or(MAPPINGS_MAX_DEFAULT);
+    mappings.saturating_sub(MAPPINGS_RESERVED) / MAPPINGS_PER_PROGRAM
+}
+
+/// Which module argv means: the one that its first word names, else the entrypoint, else the only one.
+fn choose_module(manifest: &Manifest, args: &[String]) -> Result<String, StartError> {
+    let is_module = |path: &String| manifest.files.get(path).is_some_and(|entry| entry.wasm);
+    let absolute = |word: &String| if word.starts_with('/') { word.clone() } else { format!("/{word}") };
+    if let Some(named) = args.first().map(absolute).filter(&is_module) {
+        return Ok(named);
+    }
+    if let Some(entrypoint) = manifest.entrypoint.first().map(absolute) {
+        return if is_module(&entrypoint) { Ok(entrypoint) } else { Err(StartError::NoModule(entrypoint)) };
+    }
+    let mut modules = manifest.files.iter().filter(|(_, entry)| entry.wasm).map(|(path, _)| path);
+    match (modules.next(), modules.next()) {
+        (Some(only), None) => Ok(only.clone()),
+        (Some(_), Some(_)) | (None, _) => {
+            let word = args.first().cloned().unwrap_or_default();
+            Err(StartError::NoModule(format!("`{word}` is none of the image's modules, and it has no entrypoint")))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::image::store::Entry;
+
+    fn manifest(paths: &[&str], entrypoint: &[&str]) -> Manifest {
+        let entry = |path: &str| Entry { digest: String::new(), size_bytes: 0, wasm: path.ends_with(".wasm") };
+        Manifest {
+            files: paths.iter().map(|path| ((*path).to_owned(), entry(path))).collect::<BTreeMap<_, _>>(),
+            entrypoint: entrypoint.iter().map(|word| (*word).to_owned()).collect(),
+            cmd: Vec::new(),
+            env: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn argv_chooses_the_module() {
+        let both = ["/a.wasm", "/b.wasm", "/c.txt"];
+        for (paths, entrypoint, args, chosen) in [
+            (&["/a.wasm"][..], &[][..], &[][..], "/a.wasm"),
+            (&["/a.wasm"], &[], &["serve"], "/a.wasm"),
+            (&both, &["/b.wasm"], &["/a.wasm", "x"], "/a.wasm"),
+            (&both, &["/b.wasm"], &["a.wasm"], "/a.wasm"),
+            (&both, &["b.wasm"], &["/c.txt"], "/b.wasm"),
+        ] {
+            let args: Vec<String> = args.iter().map(|word: &&str| (*word).to_owned()).collect();
+            assert_eq!(choose_module(&manifest(paths, entrypoint), &args).unwrap(), chosen, "{args:?}");
+        }
+        assert!(matches!(choose_module(&manifest(&both, &[]), &[]), Err(StartError::NoModule(_))));
+        assert!(matches!(choose_module(&manifest(&both, &["/c.txt"]), &[]), Err(StartError::NoModule(_))));
+    }
+
+    #[test]
+    fn places_are_bounded_and_given_back() {
+        let live = Arc::default();
+        let place = Place::take(&live, 1).unwrap();
+        assert!(matches!(Place::take(&live, 1), Err(StartError::Exhausted(_))));
+        drop(place);
+        Place::take(&live, 1).unwrap();
     }
 }
