@@ -13,7 +13,7 @@ const TARGET: &str = "wasm32-wasip2";
 ///
 /// # Errors
 /// A guest does not build, or a folder cannot be read.
-pub fn build(root: &Path) -> Result<()> {
+pub(crate) fn build(root: &Path) -> Result<()> {
     let out = root.join("target/guests");
     std::fs::create_dir_all(&out).context("create target/guests")?;
     for folder in FOLDERS {

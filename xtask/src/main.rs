@@ -1,6 +1,7 @@
 //! `cargo xtask <task>`: what a developer or CI runs beside cargo itself.
 
 mod e2e;
+mod guests;
 mod tidy;
 
 use std::path::PathBuf;
@@ -11,6 +12,7 @@ const USAGE: &str = "\
 usage: cargo xtask <task>
 
   tidy    check what rustc and clippy cannot: import edges, file sizes, module docs, machine paths
+  guests  build the examples and the guests of tests into target/guests
   e2e     play examples/*/README.md with real clients against a real server
           [--coracle PATH] [--kubectl PATH]... [NAME]...
 ";
@@ -19,6 +21,7 @@ fn main() -> Result<()> {
     let mut arguments = std::env::args().skip(1);
     match arguments.next().as_deref() {
         Some("tidy") => tidy::run(&root()),
+        Some("guests") => guests::build(&root()),
         Some("e2e") => e2e::run(&root(), arguments),
         Some("help" | "--help" | "-h") | None => {
             eprint!("{USAGE}");

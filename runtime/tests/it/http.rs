@@ -1,0 +1,136 @@
+//! Components that serve HTTP: an instance per request, bounds, failures, stop.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use http_body_util::{BodyExt, Full};
+use hyper_util::rt::TokioIo;
+use runtime::{ExitReason, Instance, StartError};
+use tokio::net::TcpStream;
+
+use crate::node::{Node, ended, printed, prints};
+
+async fn get(address: SocketAddr, path: &str) -> (u16, String) {
+    send(address, http::Request::get(path).header("host", "test").body(Full::default()).unwrap()).await
+}
+
+async fn send(address: SocketAddr, request: http::Request<Full<bytes::Bytes>>) -> (u16, String) {
+    let stream = TcpStream::connect(address).await.unwrap();
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
+    tokio::spawn(connection);
+    let response = sender.send_request(request).await.unwrap();
+    let status = response.status().as_u16();
+    let body = response.into_body().collect().await.unwrap().to_bytes();
+    (status, String::from_utf8(body.to_vec()).unwrap())
+}
+
+async fn server(node: &Node, memory_bytes_max: Option<u64>) -> (Instance, SocketAddr, std::path::PathBuf) {
+    let image = node.import("server");
+    let mut spec = node.spec(&image, &[]);
+    spec.memory_bytes_max = memory_bytes_max;
+    let log = spec.log_path.clone();
+    let address = node.host(1, spec.http_port);
+    (node.runtime.start(spec).await.unwrap(), address, log)
+}
+
+#[tokio::test]
+async fn the_example_answers_as_soon_as_it_is_started() {
+    let node = Node::open();
+    let image = node.import("hello-http");
+    let mut spec = node.spec(&image, &[]);
+    spec.http_port = 80;
+    spec.env.push(("GREETING".to_owned(), "hi".to_owned()));
+    let instance = node.runtime.start(spec).await.unwrap();
+    let address = node.runtime.host_address("10.42.0.1:80".parse().unwrap());
+    assert_eq!(get(address, "/a?b").await, (200, "hi: /a?b\n".to_owned()));
+    assert_eq!(instance.stats().memory_bytes, 0, "no instance while idle");
+    assert!(instance.stats().cpu_nanos > 0);
+    let exit = instance.stop(Duration::from_secs(5)).await;
+    assert_eq!((exit.code, exit.reason), (143, ExitReason::Stopped));
+    assert!(TcpStream::connect(address).await.is_err());
+}
+
+#[tokio::test]
+async fn every_request_has_an_instance_of_its_own() {
+    let node = Node::open();
+    let (_instance, address, _) = server(&node, None).await;
+    for _ in 0..3 {
+        assert_eq!(get(address, "/calls").await, (200, "call 1".to_owned()));
+    }
+    assert_eq!(get(address, "/large").await.1.len(), 1 << 20);
+    let body = Full::from(vec![b'x'; 3 << 20]);
+    let request = http::Request::post("/echo").header("host", "test").body(body).unwrap();
+    assert_eq!(send(address, request).await, (200, format!("{} bytes", 3 << 20)));
+}
+
+#[tokio::test]
+async fn a_request_that_fails_fails_alone() {
+    let node = Node::open();
+    let (instance, address, log) = server(&node, Some(32 << 20)).await;
+    assert_eq!(get(address, "/panic").await.0, 500);
+    prints(&log, "a request failed").await;
+    assert_eq!(get(address, "/bomb").await.0, 500);
+    prints(&log, "a request was ended: out of memory").await;
+    assert_eq!(get(address, "/silent").await.0, 500);
+    assert_eq!(get(address, "/").await, (200, "ok".to_owned()));
+    assert_eq!(instance.exit(), None);
+    assert!(printed(&log).contains("as told"));
+}
+
+#[tokio::test]
+async fn a_request_that_loops_does_not_keep_others_waiting() {
+    let node = Node::open();
+    let (instance, address, _) = server(&node, None).await;
+    let looping = tokio::spawn(get(address, "/loop"));
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    let answer = tokio::time::timeout(Duration::from_secs(2), get(address, "/")).await;
+    assert_eq!(answer.unwrap(), (200, "ok".to_owned()));
+    // The client leaves, so its guest ends, and the server can drain.
+    looping.abort();
+    let exit = instance.stop(Duration::from_secs(10)).await;
+    assert_eq!(exit.code, 143);
+}
+
+#[tokio::test]
+async fn stop_lets_requests_finish_and_then_kills() {
+    let node = Node::open();
+    let (instance, address, _) = server(&node, None).await;
+    let slow = tokio::spawn(get(address, "/slow"));
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert_eq!(instance.stop(Duration::from_secs(10)).await.code, 143);
+    assert_eq!(slow.await.unwrap(), (200, "slow".to_owned()));
+
+    let (instance, address, _) = server(&node, None).await;
+    let _looping = tokio::spawn(get(address, "/loop"));
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let exit = instance.stop(Duration::from_millis(100)).await;
+    assert_eq!((exit.code, exit.reason), (137, ExitReason::Stopped));
+    assert_eq!(ended(&instance).await, exit);
+}
+
+#[tokio::test]
+async fn a_guest_may_go_on_after_its_answer() {
+    let node = Node::open();
+    let (_instance, address, log) = server(&node, None).await;
+    assert_eq!(get(address, "/after").await, (200, "answered".to_owned()));
+    prints(&log, "after the answer").await;
+}
+
+#[tokio::test]
+async fn an_address_that_is_taken_is_named() {
+    let node = Node::open();
+    let (_instance, _, _) = server(&node, None).await;
+    let image = node.import("server");
+    let second = node.runtime.start(node.spec(&image, &[])).await;
+    let Err(StartError::Listen { address, .. }) = second else { panic!("{second:?}") };
+    assert_eq!(address, "10.42.0.1:8080".parse().unwrap());
+}
+
+#[tokio::test]
+async fn more_requests_than_instances_are_queued() {
+    let node = Node::open();
+    let (_instance, address, _) = server(&node, None).await;
+    let requests = (0..200).map(|_| get(address, "/slow"));
+    let answers = futures::future::join_all(requests).await;
+    assert!(answers.iter().all(|answer| *answer == (200, "slow".to_owned())));
+}

@@ -1,0 +1,8 @@
+//! Runs real components through the public API and watches what comes of them.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod command;
+mod http;
+mod limits;
+mod node;
+mod start;
