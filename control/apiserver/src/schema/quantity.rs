@@ -122,6 +122,16 @@ impl Quantity {
         self.nanos < 0
     }
 
+    /// Whether it has no fraction.
+    pub fn is_whole(&self) -> bool {
+        self.nanos % NANO == 0
+    }
+
+    /// Whether it is a multiple of another, which is above zero.
+    pub fn is_multiple_of(&self, other: &Quantity) -> bool {
+        other.nanos > 0 && self.nanos % other.nanos == 0
+    }
+
     /// The sum, in this quantity's format (the other's if this is zero).
     #[must_use]
     pub fn plus(&self, other: &Quantity) -> Quantity {

@@ -7,11 +7,12 @@ use serde_json::Value;
 use crate::field::{Error, Errors, Path};
 use crate::object::Fields;
 use crate::resources::pod_template::container::is_sidecar;
-use crate::validation::quantity::{self, Amount};
+use crate::schema::Quantity;
+use crate::validation::quantity;
 use crate::validation::{each, entries, is_given, member, one_of};
 
 /// Amounts by resource.
-pub type Amounts = BTreeMap<String, Amount>;
+pub type Amounts = BTreeMap<String, Quantity>;
 
 /// `resources` of a container (`ValidateContainerResourceRequirements`).
 pub fn validate_container(path: &Path, container: &Value, spec: &Value) -> Errors {
@@ -31,7 +32,7 @@ pub fn validate_pod(path: &Path, spec: &Value) -> Errors {
     errors.extend(validate_lists(path, resources, validate_pod_resource_name));
     for (name, sum) in aggregate(spec, "requests") {
         let own = resources.at("requests").and_then(|r| r.get(&name));
-        if sum > own.map(Amount::of).unwrap_or_default() {
+        if sum > own.map_or_else(|| Quantity::from_units(0), quantity::of) {
             let detail = format!("must be greater than or equal to aggregate container requests of {sum}");
             let shown = own.cloned().unwrap_or_else(|| "0".into());
             errors.push(Error::invalid(&path.child("requests").key(&name), shown, &detail));
@@ -40,7 +41,7 @@ pub fn validate_pod(path: &Path, spec: &Value) -> Errors {
     for (at, container) in each(path, spec, "containers") {
         for (name, limit) in entries(container.at("resources.limits")) {
             let Some(own) = resources.at("limits").and_then(|l| l.get(name)) else { continue };
-            if Amount::of(limit) > Amount::of(own) {
+            if quantity::of(limit) > quantity::of(own) {
                 let detail =
                     format!("must be less than or equal to pod limits of {}", own.as_str().unwrap_or_default());
                 errors.push(Error::invalid(&at.key(name).child("limits"), limit.clone(), &detail));
@@ -91,7 +92,7 @@ pub fn validate_overhead(path: &Path, overhead: &Value) -> Errors {
 pub fn aggregate(spec: &Value, list: &str) -> Amounts {
     let of = |container: &Value| -> Amounts {
         entries(container.at("resources").and_then(|r| r.get(list)))
-            .map(|(name, value)| (name.clone(), Amount::of(value)))
+            .map(|(name, value)| (name.clone(), quantity::of(value)))
             .collect()
     };
     let mut total = Amounts::new();
@@ -116,17 +117,19 @@ pub fn is_pod_level(name: &str) -> bool {
     matches!(name, "cpu" | "memory") || quantity::is_huge_pages(name)
 }
 
-fn add(total: &mut Amounts, more: &Amounts) {
+/// Adds `more` to `total`, resource by resource.
+pub fn add(total: &mut Amounts, more: &Amounts) {
     for (name, amount) in more {
-        let sum = total.entry(name.clone()).or_default();
-        *sum = Amount(sum.0.saturating_add(amount.0));
+        let sum = total.get(name).map_or_else(|| amount.clone(), |sum| sum.plus(amount));
+        total.insert(name.clone(), sum);
     }
 }
 
 fn raise(total: &mut Amounts, other: &Amounts) {
     for (name, amount) in other {
-        let highest = total.entry(name.clone()).or_default();
-        *highest = (*highest).max(*amount);
+        if total.get(name).is_none_or(|highest| highest < amount) {
+            total.insert(name.clone(), amount.clone());
+        }
     }
 }
 
@@ -167,9 +170,9 @@ fn validate_entry(path: &Path, name: &str, value: &Value, name_rule: fn(&Path, &
     let mut errors = name_rule(path, name);
     errors.extend(quantity::validate_value(path, name, value));
     if let Some(page) = name.strip_prefix("hugepages-") {
-        let amount = Amount::of(value);
-        let size = Amount::parse(page).unwrap_or_default();
-        if !amount.is_multiple_of(size) || amount == Amount::default() {
+        let amount = quantity::of(value);
+        let pages = Quantity::parse(page).is_ok_and(|size| amount.is_multiple_of(&size));
+        if !pages || amount.is_zero() {
             let text = value.as_str().unwrap_or_default();
             errors.push(Error::invalid(
                 path,
@@ -183,7 +186,7 @@ fn validate_entry(path: &Path, name: &str, value: &Value, name_rule: fn(&Path, &
 
 fn validate_pair(path: &Path, name: &str, request: &Value, limit: &Value) -> Errors {
     let text = limit.as_str().unwrap_or_default();
-    let (request_amount, limit_amount) = (Amount::of(request), Amount::of(limit));
+    let (request_amount, limit_amount) = (quantity::of(request), quantity::of(limit));
     if !quantity::is_overcommit_allowed(name) && request_amount != limit_amount {
         return vec![Error::invalid(path, request.clone(), &format!("must be equal to {name} limit of {text}"))];
     }

@@ -5,7 +5,6 @@ use serde_json::Value;
 use crate::field::{Error, Errors, Path};
 use crate::object::Fields;
 use crate::resources::pod_template::file_path::{validate_descending, validate_no_backsteps};
-use crate::validation::quantity::Amount;
 use crate::validation::{entries, is_given, labels, member, names, number, one_of, quantity};
 
 const ISCSI_PREFIXES: [&str; 3] = ["iqn", "eui", "naa"];
@@ -13,7 +12,7 @@ const LUN_MAX: i64 = 255;
 
 /// `emptyDir`.
 pub fn empty_dir(path: &Path, source: &Value) -> Errors {
-    if source.at("sizeLimit").is_some_and(|limit| Amount::of(limit) < Amount::default()) {
+    if source.at("sizeLimit").is_some_and(|limit| quantity::of(limit).is_negative()) {
         return vec![Error::forbidden(&path.child("sizeLimit"), "SizeLimit field must be a valid resource quantity")];
     }
     Vec::new()
@@ -238,7 +237,7 @@ pub fn ephemeral(path: &Path, source: &Value) -> Errors {
     let at = spec.child("resources").key("storage");
     match template.at("spec.resources.requests.storage") {
         None => errors.push(Error::required(&at, "")),
-        Some(size) if Amount::of(size) <= Amount::default() => {
+        Some(size) if quantity::of(size).is_negative() || quantity::of(size).is_zero() => {
             errors.push(Error::invalid(&at, size.clone(), "must be greater than zero"));
         }
         Some(size) => errors.extend(quantity::validate_value(&at, "storage", size)),

@@ -7,8 +7,7 @@ use serde_json::Value;
 use crate::field::{Path, quote};
 use crate::object::Fields;
 use crate::resources::pod_template::pod_security::visit_order;
-use crate::validation::quantity::Amount;
-use crate::validation::{each, entries, member};
+use crate::validation::{each, entries, member, quantity};
 
 /// Labels of nodes under their old names.
 const OLD_NODE_LABELS: &[(&str, &str)] = &[
@@ -162,7 +161,7 @@ fn fractions(path: &Path, amounts: Option<&Value>) -> Vec<String> {
 
 fn fraction(path: &Path, value: &Value) -> Option<String> {
     let text = quote(value.as_str().unwrap_or_default());
-    let whole = Amount::of(value).is_integer();
+    let whole = quantity::of(value).is_whole();
     (!whole).then(|| format!("{path}: fractional byte value {text} is invalid, must be an integer"))
 }
 

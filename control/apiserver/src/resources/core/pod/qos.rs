@@ -3,9 +3,8 @@
 use serde_json::Value;
 
 use crate::object::Fields;
-use crate::resources::pod_template::resources::Amounts;
-use crate::validation::quantity::Amount;
-use crate::validation::{entries, is_given};
+use crate::resources::pod_template::resources::{Amounts, add};
+use crate::validation::{entries, is_given, quantity};
 
 /// `Guaranteed`, `Burstable` or `BestEffort`.
 pub fn class(spec: &Value) -> &'static str {
@@ -32,16 +31,13 @@ pub fn class(spec: &Value) -> &'static str {
 
 /// Adds the resources that count, and answers how many there were.
 fn collect(total: &mut Amounts, list: Option<&Value>) -> usize {
-    let mut count = 0;
-    for (name, value) in entries(list).filter(|(name, _)| matches!(name.as_str(), "cpu" | "memory")) {
-        let amount = Amount::of(value);
-        if amount > Amount::default() {
-            count += 1;
-            let sum = total.entry(name.clone()).or_default();
-            *sum = Amount(sum.0.saturating_add(amount.0));
-        }
-    }
-    count
+    let counted: Amounts = entries(list)
+        .filter(|(name, _)| matches!(name.as_str(), "cpu" | "memory"))
+        .map(|(name, value)| (name.clone(), quantity::of(value)))
+        .filter(|(_, amount)| !amount.is_zero() && !amount.is_negative())
+        .collect();
+    add(total, &counted);
+    counted.len()
 }
 
 #[cfg(test)]
