@@ -1,5 +1,7 @@
 //! The kinds that are served, and the objects behind them.
 
+pub mod allocator;
+mod range;
 pub mod resource;
 pub mod strategy;
 
@@ -9,19 +11,28 @@ use serde_json::Value;
 use storage::{Key, Paging, Query, Storage};
 
 use crate::error::Failure;
+use allocator::Allocators;
 use resource::Resource;
 
 /// The kinds that are served and the store that holds their objects. Built-in kinds and custom ones are alike.
 pub struct Registry {
     /// Where objects are.
     pub storage: Arc<dyn Storage>,
+    /// Cluster IPs and node ports.
+    pub allocators: Arc<Allocators>,
     resources: Vec<Arc<Resource>>,
 }
 
 impl Registry {
     /// A registry of these kinds over this store.
     pub fn new(storage: Arc<dyn Storage>, resources: Vec<Resource>) -> Registry {
-        Registry { storage, resources: resources.into_iter().map(Arc::new).collect() }
+        let allocators = Allocators::new(&[allocator::SERVICE_CIDR]);
+        Registry { storage, allocators, resources: resources.into_iter().map(Arc::new).collect() }
+    }
+
+    /// With these ranges of cluster IPs, one per family, the default family first.
+    pub fn with_service_cidrs(self, cidrs: &[&str]) -> Registry {
+        Registry { allocators: Allocators::new(cidrs), ..self }
     }
 
     /// Every kind, in discovery's order.

@@ -8,6 +8,7 @@ pub mod namespace;
 pub mod node;
 pub mod pod;
 pub mod secret;
+pub mod service;
 pub mod service_account;
 
 use crate::registry::resource::{Gvk, Resource, Scope};
@@ -22,6 +23,7 @@ pub fn rows() -> Vec<Resource> {
         node::row(),
         pod::row(),
         secret::row(),
+        service::row(),
         service_account::row(),
     ]
 }
