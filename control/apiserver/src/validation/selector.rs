@@ -4,31 +4,16 @@ use serde_json::Value;
 
 use crate::field::{Error, Errors, Path};
 use crate::object::Fields;
-use crate::validation::{check, entries, labels, names};
+use crate::validation::{check, each, entries, labels, names};
 
 /// `matchLabels` and `matchExpressions` of a selector (`unversioned.ValidateLabelSelector`).
 pub fn validate(path: &Path, selector: Option<&Value>) -> Errors {
-    validate_with(path, selector, Values::Checked)
-}
-
-/// The same where values were not checked when the field was new (pod affinity, topology spread on update).
-pub fn validate_with(path: &Path, selector: Option<&Value>, values: Values) -> Errors {
     let Some(selector) = selector.filter(|s| !s.is_null()) else { return Vec::new() };
     let mut errors = labels::validate(&path.child("matchLabels"), selector.at("matchLabels"));
-    let list = path.child("matchExpressions");
-    for (i, requirement) in selector.list_at("matchExpressions").iter().enumerate() {
-        errors.extend(validate_requirement(&list.index(i), requirement, values));
+    for (at, requirement) in each(path, selector, "matchExpressions") {
+        errors.extend(validate_requirement(&at, requirement));
     }
     errors
-}
-
-/// Whether the values of `In` and `NotIn` must be label values.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Values {
-    /// They must.
-    Checked,
-    /// Anything goes.
-    Unchecked,
 }
 
 /// Whether a selector has neither labels nor expressions; a selector that is not there counts too.
@@ -57,7 +42,7 @@ fn requirement_matches(requirement: &Value, value: Option<&str>) -> bool {
     }
 }
 
-fn validate_requirement(path: &Path, requirement: &Value, values: Values) -> Errors {
+fn validate_requirement(path: &Path, requirement: &Value) -> Errors {
     let mut errors = Vec::new();
     let list = requirement.list_at("values");
     match requirement.str_at("operator") {
@@ -72,11 +57,8 @@ fn validate_requirement(path: &Path, requirement: &Value, values: Values) -> Err
         other => errors.push(Error::invalid(&path.child("operator"), other, "not a valid selector operator")),
     }
     errors.extend(check(&path.child("key"), requirement.str_at("key"), names::qualified_name));
-    if values == Values::Checked {
-        let at = path.child("values");
-        for (i, value) in list.iter().enumerate() {
-            errors.extend(check(&at.index(i), value.as_str().unwrap_or_default(), names::label_value));
-        }
+    for (at, value) in each(path, requirement, "values") {
+        errors.extend(check(&at, value.as_str().unwrap_or_default(), names::label_value));
     }
     errors
 }

@@ -4,12 +4,18 @@ use serde_json::Value;
 
 use crate::field::{Error, Errors, Path};
 use crate::object::Fields;
-use crate::validation::selector::{self, Values};
-use crate::validation::{check, each, member, names};
+use crate::validation::{check, each, member, names, selector};
 
 const REQUIRED: &str = "requiredDuringSchedulingIgnoredDuringExecution";
 const PREFERRED: &str = "preferredDuringSchedulingIgnoredDuringExecution";
 const BAD_OPERATOR: &str = "not a valid selector operator";
+
+/// Whether the values of node labels must be valid: those of preferred terms never had to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Values {
+    Checked,
+    Unchecked,
+}
 
 /// `affinity`.
 pub fn validate(path: &Path, spec: &Value) -> Errors {

@@ -8,7 +8,7 @@ use crate::field::{Error, Errors, Path};
 use crate::object::Fields;
 use crate::resources::pod_template::default::CONTAINER_LISTS;
 use crate::resources::pod_template::security::{self, ID_MAX};
-use crate::validation::{each, is_given, member, number, one_of};
+use crate::validation::{each, member, number, one_of};
 
 const SYSCTL_BYTES_MAX: usize = 253;
 const NET_SYSCTLS: &[&str] = &["net."];
@@ -210,9 +210,4 @@ fn is_sysctl(name: &str) -> bool {
             && bytes.iter().all(|b| edge(b) || matches!(b, b'-' | b'_'))
     };
     name.len() <= SYSCTL_BYTES_MAX && name.split(['.', '/']).all(segment)
-}
-
-/// Whether any of the host's namespaces is shared, which some defaults depend on.
-pub fn shares_host(spec: &Value) -> bool {
-    ["hostNetwork", "hostPID", "hostIPC"].iter().any(|name| is_given(spec.at(name)) && spec.bool_at(name))
 }
