@@ -35,22 +35,24 @@ const ALIASES: &[(&str, &str)] = &[
     ("v1.ExtraValue", "strings"),
     ("v1beta1.ExtraValue", "strings"),
     ("v1.Verbs", "strings"),
+    ("v1.AttestationValue", "strings"),
     ("v1.ResourceList", "map[string]resource.Quantity"),
     ("v1.JSONSchemaDefinitions", "map[string]v1.JSONSchemaProps"),
     ("v1.JSONSchemaDependencies", "map[string]v1.JSONSchemaPropsOrStringArray"),
 ];
 
-/// Structs without fields: they have no row in `fields.tsv`.
-const EMPTY: &[&str] = &[
-    "AllCompositeDisruptionMode",
-    "AllDisruptionMode",
-    "BasicSchedulingPolicy",
-    "CompositeBasicSchedulingPolicy",
-    "SingleCompositeDisruptionMode",
-    "SingleDisruptionMode",
-    "WorkloadPodGroupAllDisruptionMode",
-    "WorkloadPodGroupBasicSchedulingPolicy",
-    "WorkloadPodGroupSingleDisruptionMode",
+/// Structs without fields, with their groups: they have no row in `fields.tsv`.
+const EMPTY: &[(&str, &str)] = &[
+    ("apiserverinternal", "StorageVersionSpec"),
+    ("scheduling", "AllCompositeDisruptionMode"),
+    ("scheduling", "AllDisruptionMode"),
+    ("scheduling", "BasicSchedulingPolicy"),
+    ("scheduling", "CompositeBasicSchedulingPolicy"),
+    ("scheduling", "SingleCompositeDisruptionMode"),
+    ("scheduling", "SingleDisruptionMode"),
+    ("scheduling", "WorkloadPodGroupAllDisruptionMode"),
+    ("scheduling", "WorkloadPodGroupBasicSchedulingPolicy"),
+    ("scheduling", "WorkloadPodGroupSingleDisruptionMode"),
 ];
 
 struct Row<'a> {
@@ -86,8 +88,8 @@ impl Tables {
         for row in &rows {
             let base = base_type(row.go_type);
             let (package, name) = base.split_once('.').unwrap_or(("", base));
-            if EMPTY.contains(&name) {
-                by_type.entry(format!("scheduling/{package}.{name}")).or_default();
+            if let Some((group, _)) = EMPTY.iter().find(|(_, empty)| *empty == name) {
+                by_type.entry(format!("{group}/{package}.{name}")).or_default();
             }
         }
         let mut list_rows: BTreeMap<(&str, &str), [&str; 3]> = BTreeMap::new();

@@ -4,6 +4,7 @@ pub mod error;
 pub mod field;
 pub mod object;
 pub mod patch;
+pub mod protobuf;
 pub mod registry;
 pub mod request;
 pub mod resources;

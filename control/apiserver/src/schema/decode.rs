@@ -60,6 +60,19 @@ pub fn json(body: &[u8], of: &'static Type) -> Result<Decoded, DecodeError> {
     Ok(Decoded { object, strict: decoder.strict })
 }
 
+/// Decodes a YAML body, of which the first document counts.
+///
+/// # Errors
+/// If the body is no YAML or a value does not fit its field.
+pub fn yaml(body: &[u8], of: &'static Type) -> Result<Decoded, DecodeError> {
+    let converted = super::yaml::to_json(body).map_err(DecodeError::Syntax)?;
+    let mut decoded = json(&converted.json, of)?;
+    if !converted.duplicates.is_empty() {
+        decoded.strict.insert(0, format!("yaml: unmarshal errors:\n  {}", converted.duplicates.join("\n  ")));
+    }
+    Ok(decoded)
+}
+
 /// `apiVersion` and `kind` of a JSON body, which may be empty.
 ///
 /// # Errors

@@ -7,6 +7,7 @@ pub mod json;
 pub mod quantity;
 mod table;
 pub mod time;
+pub mod yaml;
 
 pub(crate) use canonical::zero;
 pub use canonical::{canonicalise, check};

@@ -260,7 +260,13 @@ pub fn find_kind(api_version: &str, kind: &str) -> Option<&'static Type> {
     let found = find(&format!("{package}/{version}.{kind}")).or_else(|| {
         let options = matches!(
             kind,
-            "CreateOptions" | "DeleteOptions" | "GetOptions" | "ListOptions" | "PatchOptions" | "UpdateOptions"
+            "CreateOptions"
+                | "DeleteOptions"
+                | "GetOptions"
+                | "ListOptions"
+                | "PatchOptions"
+                | "Status"
+                | "UpdateOptions"
         );
         if options { find(&format!("meta/v1.{kind}")) } else { None }
     });
