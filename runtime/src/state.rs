@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use wasmtime::Store;
 use wasmtime::component::ResourceTable;
+use wasmtime_wasi::sockets::WasiSocketsCtx;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use crate::cpu::{self, Meter};
+use crate::host::sockets::{self, Sockets};
 use crate::host::stdio::Output;
 use crate::http::outbound::Outbound;
 use crate::memory::Limiter;
@@ -30,7 +32,15 @@ pub(crate) struct State {
     http: WasiHttpCtx,
     table: ResourceTable,
     outbound: Outbound,
+    sockets: Sockets,
     limiter: Limiter,
+}
+
+impl State {
+    /// What a host call on sockets works with.
+    pub(crate) fn sockets(&mut self) -> (&mut WasiSocketsCtx, &mut ResourceTable, &mut Sockets) {
+        (self.wasi.sockets(), &mut self.table, &mut self.sockets)
+    }
 }
 
 impl WasiView for State {
@@ -55,7 +65,8 @@ pub(crate) fn store(program: &Arc<Program>, meter: Arc<Meter>) -> Store<State> {
         wasi: wasi(program),
         http,
         table,
-        outbound: Outbound::new(program.network.clone()),
+        outbound: Outbound::new(Arc::clone(&program.network)),
+        sockets: Sockets::new(Arc::clone(&program.network)),
         limiter: Limiter::new(Arc::clone(&program.memory)),
     };
     let mut store = Store::new(program.module.engine(), state);
@@ -74,5 +85,6 @@ fn wasi(program: &Program) -> WasiCtx {
         .stdout(Output::new(Arc::clone(&program.log), LogStream::Stdout))
         .stderr(Output::new(Arc::clone(&program.log), LogStream::Stderr))
         .max_random_size(RANDOM_BYTES_MAX);
+    sockets::permit(&mut builder, program.network.host_ip());
     builder.build()
 }

@@ -1,9 +1,12 @@
 //! Requests that components send: to services and groups through the group's network, to others by name.
 
 use std::net::{IpAddr, SocketAddr};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::FutureExt;
+use futures::future::FusedFuture;
 use http::uri::{PathAndQuery, Scheme};
 use http::{Request, Response, Uri};
 use http_body_util::BodyExt;
@@ -55,20 +58,23 @@ async fn send(network: &GroupNetwork, mut request: Request<WasiBody>, options: O
     let stream = connected.map_err(|_| Error::ConnectionTimeout)??;
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
     *request.uri_mut() = origin_form(request.uri());
-    let mut connection = Box::pin(connection);
+    // Fused: the connection may end with the answer, and is polled again for its body.
+    let mut connection = Box::pin(connection.fuse());
     let answered = tokio::time::timeout(first_byte_timeout, async {
+        let mut answer = pin!(sender.send_request(request));
         tokio::select! {
-            answer = sender.send_request(request) => answer,
-            // The connection never ends before the answer unless it broke; the answer then says how.
-            broken = &mut connection => Err(match broken {
-                Err(err) => err,
-                Ok(()) => return Err(Error::ConnectionTerminated),
-            }),
+            biased;
+            answer = &mut answer => return answer,
+            broken = &mut connection => broken?,
         }
-        .map_err(Error::from)
+        // A connection that is done has left the answer, or the reason why there is none.
+        answer.await
     });
     let response = answered.await.map_err(|_| Error::ConnectionReadTimeout)??;
-    let io: Io = Box::new(async move { connection.await.map_err(Error::from) });
+    let io: Io =
+        Box::new(
+            async move { if connection.is_terminated() { Ok(()) } else { connection.await.map_err(Error::from) } },
+        );
     Ok((response.map(|body| body.map_err(Error::from).boxed_unsync()), io))
 }
 

@@ -4,5 +4,6 @@
 mod command;
 mod http;
 mod limits;
+mod network;
 mod node;
 mod start;
