@@ -3,6 +3,7 @@
 pub mod admit;
 pub mod binding;
 mod cells;
+pub mod connect;
 mod default;
 mod ephemeral;
 pub mod eviction;
