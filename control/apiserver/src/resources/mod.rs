@@ -8,6 +8,7 @@ pub mod core;
 pub mod discovery;
 pub mod events;
 pub mod rbac;
+pub mod scheduling;
 
 pub mod address;
 pub mod cell;
@@ -20,10 +21,19 @@ use crate::registry::resource::Resource;
 
 /// Every built-in kind.
 pub fn all() -> Vec<Resource> {
-    [core::rows(), apps::rows(), batch::rows(), coordination::rows(), discovery::rows(), events::rows(), rbac::rows()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        core::rows(),
+        apps::rows(),
+        batch::rows(),
+        coordination::rows(),
+        discovery::rows(),
+        events::rows(),
+        rbac::rows(),
+        scheduling::rows(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// Puts back what was at `path` before a change that may not touch it.

@@ -113,7 +113,7 @@ fn validate(object: &Value) -> Errors {
     let path = Path::new("spec");
     let number = |field: &str| object.i64_at(&format!("spec.{field}"));
     let mut errors = number::non_negative(&path.child("replicas"), number("replicas"));
-    errors.extend(workload::validate_selector_and_template(object));
+    errors.extend(workload::validate_selector_and_template(object, &workload::REPLICAS));
     errors.extend(validate_strategy(object));
     for field in ["minReadySeconds", "revisionHistoryLimit", "progressDeadlineSeconds"] {
         errors.extend(number::non_negative(&path.child(field), number(field)));
@@ -168,7 +168,7 @@ fn validate_rolling(path: &Path, rolling: &Value) -> Errors {
 }
 
 /// A count, or the number before the percent sign; what is neither counts as nothing.
-fn amount(value: Option<&Value>) -> i64 {
+pub(super) fn amount(value: Option<&Value>) -> i64 {
     match value {
         Some(Value::String(text)) => text.strip_suffix('%').and_then(|n| n.parse().ok()).unwrap_or_default(),
         Some(other) => other.as_i64().unwrap_or_default(),
@@ -190,7 +190,11 @@ fn validate_status(new: &Value, old: &Value) -> Errors {
             "terminatingReplicas",
         ],
     );
-    errors.extend(workload::validate_parts(new, &["updatedReplicas", "readyReplicas", "availableReplicas"]));
+    errors.extend(workload::validate_parts(
+        new,
+        &["updatedReplicas", "readyReplicas", "availableReplicas"],
+        "readyReplicas",
+    ));
     let collisions = |object: &Value| object.i64_at("status.collisionCount");
     if let Some(before) = collisions(old)
         && collisions(new).unwrap_or_default() < before

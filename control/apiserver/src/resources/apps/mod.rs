@@ -1,15 +1,18 @@
 //! `apps/v1`: what keeps pods running.
 
+pub mod controller_revision;
+pub mod daemon_set;
 pub mod deployment;
 pub mod replica_set;
 pub mod scale;
+pub mod stateful_set;
 pub mod workload;
 
 use crate::registry::resource::{Gvk, Resource, Scope};
 
 /// The rows of this group.
 pub fn rows() -> Vec<Resource> {
-    vec![deployment::row(), replica_set::row()]
+    vec![controller_revision::row(), daemon_set::row(), deployment::row(), replica_set::row(), stateful_set::row()]
 }
 
 fn new(kind: &str, plural: &str, type_name: &'static str) -> Resource {

@@ -97,7 +97,7 @@ fn validate(object: &Value) -> Errors {
     let path = Path::new("spec");
     let mut errors = number::non_negative(&path.child("replicas"), object.i64_at("spec.replicas"));
     errors.extend(number::non_negative(&path.child("minReadySeconds"), object.i64_at("spec.minReadySeconds")));
-    errors.extend(workload::validate_selector_and_template(object));
+    errors.extend(workload::validate_selector_and_template(object, &workload::REPLICAS));
     errors
 }
 
@@ -114,6 +114,6 @@ fn validate_status(object: &Value) -> Errors {
         ],
     );
     let parts = ["fullyLabeledReplicas", "readyReplicas", "availableReplicas"];
-    errors.extend(workload::validate_parts(object, &parts));
+    errors.extend(workload::validate_parts(object, &parts, "readyReplicas"));
     errors
 }

@@ -30,6 +30,14 @@ pub fn rows() -> Vec<Resource> {
 struct Lease;
 
 impl Strategy for Lease {
+    fn prepare_for_create(&self, _: &Context<'_>, object: &mut Value) {
+        drop_coordination(object);
+    }
+
+    fn prepare_for_update(&self, _: &Context<'_>, new: &mut Value, _: &Value) {
+        drop_coordination(new);
+    }
+
     fn validate(&self, _: &Context<'_>, object: &Value) -> Errors {
         validate(object)
     }
@@ -39,6 +47,12 @@ impl Strategy for Lease {
     }
 }
 
+/// Coordinated leader election is off, as it is upstream unless it is asked for.
+fn drop_coordination(object: &mut Value) {
+    object.remove("spec.strategy");
+    object.remove("spec.preferredHolder");
+}
+
 fn validate(object: &Value) -> Errors {
     let path = Path::new("spec");
     let mut errors = Errors::new();
@@ -46,10 +60,5 @@ fn validate(object: &Value) -> Errors {
         errors.push(Error::invalid(&path.child("leaseDurationSeconds"), seconds, "must be greater than 0"));
     }
     errors.extend(number::non_negative(&path.child("leaseTransitions"), object.i64_at("spec.leaseTransitions")));
-    let elects = !object.str_at("spec.strategy").is_empty();
-    if !elects && !object.str_at("spec.preferredHolder").is_empty() {
-        let fault = "may only be specified if `strategy` is defined";
-        errors.push(Error::forbidden(&path.child("preferredHolder"), fault));
-    }
     errors
 }

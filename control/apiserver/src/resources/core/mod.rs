@@ -7,6 +7,7 @@ pub mod event;
 pub mod namespace;
 pub mod node;
 pub mod pod;
+pub mod pod_template;
 pub mod secret;
 pub mod service;
 pub mod service_account;
@@ -22,6 +23,7 @@ pub fn rows() -> Vec<Resource> {
         namespace::row(),
         node::row(),
         pod::row(),
+        pod_template::row(),
         secret::row(),
         service::row(),
         service_account::row(),

@@ -170,7 +170,7 @@ fn validate_resources(object: &Value) -> Errors {
         .flat_map(|field| {
             let path = Path::new("status").child(field);
             let amounts = entries(object.at(&format!("status.{field}")));
-            amounts.flat_map(move |(name, amount)| quantity::validate_value(&path.key(name), name, amount))
+            amounts.flat_map(move |(name, amount)| quantity::validate_value(&path.child(name), name, amount))
         })
         .collect()
 }

@@ -85,7 +85,6 @@ impl Strategy for Job {
     fn prepare_for_create(&self, _: &Context<'_>, object: &mut Value) {
         object.set("status", json!({}));
         selector::generate(object);
-        selector::share_labels(object);
     }
 
     fn prepare_for_update(&self, _: &Context<'_>, new: &mut Value, old: &Value) {
@@ -131,7 +130,9 @@ fn default_spec(object: &mut Value) {
     let rules = object.at_mut("spec.podFailurePolicy.rules").and_then(Value::as_array_mut);
     for rule in rules.into_iter().flatten() {
         for pattern in rule.at_mut("onPodConditions").and_then(Value::as_array_mut).into_iter().flatten() {
-            pattern.set_default("status", "True");
+            if pattern.str_at("status").is_empty() {
+                pattern.set("status", "True");
+            }
         }
     }
 }

@@ -19,6 +19,8 @@ pub(super) fn generate(object: &mut Value) {
     if object.bool_at("spec.manualSelector") {
         return;
     }
+    // Labels that a job has from its template are one map with the template's upstream, and grow with it.
+    let is_shared = object.at("metadata.labels") == object.at("spec.template.metadata.labels");
     let labels = expected(object).map(|(key, value)| (key, value.to_owned()));
     let uid = object.str_at("metadata.uid").to_owned();
     object.set_default("spec.template.metadata.labels", json!({}));
@@ -32,6 +34,10 @@ pub(super) fn generate(object: &mut Value) {
     if let Some(map) = object.at_mut("spec.selector.matchLabels").map(as_map) {
         map.entry(CONTROLLER_UID).or_insert(uid.into());
     }
+    if is_shared {
+        object.remove("metadata.labels");
+    }
+    share_labels(object);
 }
 
 /// A job without labels of its own gets those of its pods.
