@@ -44,10 +44,6 @@ impl Phase {
             Self::Failed => "Failed",
         }
     }
-
-    fn is_final(self) -> bool {
-        matches!(self, Self::Succeeded | Self::Failed)
-    }
 }
 
 /// The status of a pod that runs here or has.
@@ -55,8 +51,7 @@ pub fn derive(pod: &Pod, life: &Life, host_ip: &str, now: Timestamp) -> PodStatu
     let spec = pod.spec.clone().unwrap_or_default();
     let wish = Wish::of(pod, false);
     let inner = phase(wish.policy, life, now);
-    // The end is told only when nothing runs any more and the sandbox is gone.
-    let told = if inner.is_final() && life.stage != Stage::Terminated { Phase::Running } else { inner };
+    let told = told(inner, life);
     // The address is told once a container was tried: before that nobody could be listening.
     let tried = life.records().any(|it| it.run.is_some() || it.blocked.is_some());
     let ip = life.ip().filter(|_| tried);
@@ -122,6 +117,16 @@ pub fn phase(policy: Policy, life: &Life, now: Timestamp) -> Phase {
         (false, _) => Phase::Running,
         (true, true) => Phase::Succeeded,
         (true, false) => Phase::Failed,
+    }
+}
+
+/// The end is told only when nothing runs any more and the sandbox is gone.
+fn told(inner: Phase, life: &Life) -> Phase {
+    let began = life.init.iter().all(Record::succeeded);
+    match (inner, life.stage, began) {
+        (Phase::Succeeded | Phase::Failed, Stage::Sync | Stage::Terminating, true) => Phase::Running,
+        (Phase::Succeeded | Phase::Failed, Stage::Sync | Stage::Terminating, false) => Phase::Pending,
+        (inner, _, _) => inner,
     }
 }
 
