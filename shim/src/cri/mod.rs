@@ -17,6 +17,7 @@ mod state;
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 
+pub(crate) use container::PORTS_ANNOTATION;
 pub use error::Error;
 use message::{
     ContainerEventResponse, ContainerStatsRequest, ContainerStatsResponse, ContainerStatusRequest,

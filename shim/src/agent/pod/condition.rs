@@ -18,7 +18,7 @@ struct Verdict {
 const OWNED: [&str; 5] = ["PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled"];
 
 /// All conditions of a pod.
-pub fn derive(pod: &Pod, life: &Life, phase: Phase, now: Timestamp) -> Vec<PodCondition> {
+pub(crate) fn derive(pod: &Pod, life: &Life, phase: Phase, now: Timestamp) -> Vec<PodCondition> {
     let containers_ready = containers_ready(life, phase);
     let verdicts =
         [sandbox_ready(life), initialized(life, phase), ready(pod, &containers_ready), containers_ready, holds("")];
@@ -30,7 +30,7 @@ pub fn derive(pod: &Pod, life: &Life, phase: Phase, now: Timestamp) -> Vec<PodCo
 }
 
 /// When conditions changed last, to be remembered.
-pub fn transitions(conditions: &[PodCondition]) -> Vec<Transition> {
+pub(crate) fn transitions(conditions: &[PodCondition]) -> Vec<Transition> {
     let row = |it: &PodCondition| {
         let at = it.last_transition_time.as_ref()?.0;
         Some(Transition { condition: it.type_.clone(), status: it.status.clone(), at })

@@ -7,22 +7,22 @@ use super::quantity;
 
 /// What of the node and the sandbox a pod may know.
 #[derive(Clone, Debug, Default)]
-pub struct Facts {
+pub(crate) struct Facts {
     /// The node's address.
-    pub host_ip: String,
+    pub(crate) host_ip: String,
     /// The pod's address, once it has one.
-    pub pod_ip: Option<String>,
+    pub(crate) pod_ip: Option<String>,
     /// Thousandths of a core that pods can have here.
-    pub cpu_millis: i128,
+    pub(crate) cpu_millis: i128,
     /// Bytes of memory that pods can have here.
-    pub memory_bytes: i128,
+    pub(crate) memory_bytes: i128,
 }
 
 /// The value of a field of a pod.
 ///
 /// # Errors
 /// There is no such field, in the words that the pod's status shows.
-pub fn field(pod: &Pod, facts: &Facts, path: &str) -> Result<String, String> {
+pub(crate) fn field(pod: &Pod, facts: &Facts, path: &str) -> Result<String, String> {
     let meta = &pod.metadata;
     let spec = pod.spec.as_ref();
     if let Some((map, key)) = path.strip_suffix("']").and_then(|it| it.split_once("['")) {
@@ -52,7 +52,11 @@ pub fn field(pod: &Pod, facts: &Facts, path: &str) -> Result<String, String> {
 ///
 /// # Errors
 /// There is no such resource, in the words that the pod's status shows.
-pub fn resource(container: &Container, facts: &Facts, selector: &ResourceFieldSelector) -> Result<String, String> {
+pub(crate) fn resource(
+    container: &Container,
+    facts: &Facts,
+    selector: &ResourceFieldSelector,
+) -> Result<String, String> {
     let resources = container.resources.clone().unwrap_or_default();
     let (map, name) = match selector.resource.split_once('.') {
         Some(("limits", name)) => (resources.limits, name),

@@ -7,18 +7,18 @@ use super::source::{self, Sources};
 
 /// A Service, as variables tell of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ServiceLink {
+pub(crate) struct ServiceLink {
     /// Its name.
-    pub name: String,
+    pub(crate) name: String,
     /// Its cluster address.
-    pub ip: String,
+    pub(crate) ip: String,
     /// Port name (may be empty), number and protocol, in order.
-    pub ports: Vec<(String, u16, String)>,
+    pub(crate) ports: Vec<(String, u16, String)>,
 }
 
 /// Variables in the order in which they were first named.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Environment(pub Vec<(String, String)>);
+pub(crate) struct Environment(pub Vec<(String, String)>);
 
 // === impl Environment ===
 
@@ -31,7 +31,7 @@ impl Environment {
     }
 
     /// Replaces `$(NAME)` by the variable's value; `$$` is a dollar sign, and what is unknown stays.
-    pub fn expand(&self, text: &str) -> String {
+    pub(crate) fn expand(&self, text: &str) -> String {
         let mut out = String::with_capacity(text.len());
         let mut rest = text;
         while let Some(at) = rest.find('$') {
@@ -65,7 +65,7 @@ impl Environment {
 ///
 /// # Errors
 /// Something that a variable needs is not there, in the words that the pod's status shows.
-pub fn build(
+pub(crate) fn build(
     pod: &Pod,
     container: &Container,
     sources: &Sources,
@@ -113,7 +113,7 @@ fn value(
 }
 
 /// The container or init container of that name.
-pub fn find_container<'a>(pod: &'a Pod, name: &str) -> Option<&'a Container> {
+pub(crate) fn find_container<'a>(pod: &'a Pod, name: &str) -> Option<&'a Container> {
     let spec = pod.spec.as_ref()?;
     spec.containers.iter().chain(spec.init_containers.iter().flatten()).find(|it| it.name == name)
 }

@@ -7,7 +7,7 @@ use super::restart::BackOff;
 
 /// Where a pod is in its life. kubectl's words (`ContainerCreating`, `CrashLoopBackOff`) are derived in `status`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stage {
+pub(crate) enum Stage {
     /// It shall run.
     Sync,
     /// It shall end, or has ended by itself: what runs is stopped.
@@ -18,28 +18,28 @@ pub enum Stage {
 
 /// What the agent remembers of a pod.
 #[derive(Clone, Debug)]
-pub struct Life {
+pub(crate) struct Life {
     /// Where it is.
-    pub stage: Stage,
+    pub(crate) stage: Stage,
     /// When the agent first saw it.
-    pub started_at: Timestamp,
+    pub(crate) started_at: Timestamp,
     /// Whether its volumes are there.
-    pub volumes: Volumes,
+    pub(crate) volumes: Volumes,
     /// What its containers share.
-    pub sandbox: Sandbox,
+    pub(crate) sandbox: Sandbox,
     /// Why it ended, when that was not its containers' doing.
-    pub cause: Option<Cause>,
+    pub(crate) cause: Option<Cause>,
     /// Its init containers, in order.
-    pub init: Vec<Record>,
+    pub(crate) init: Vec<Record>,
     /// Its containers, in order.
-    pub main: Vec<Record>,
+    pub(crate) main: Vec<Record>,
     /// When conditions changed last.
-    pub transitions: Vec<Transition>,
+    pub(crate) transitions: Vec<Transition>,
 }
 
 /// Whether a pod's volumes are there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Volumes {
+pub(crate) enum Volumes {
     /// Not yet; not tried before this moment again.
     Wanted(Timestamp),
     /// They are.
@@ -48,7 +48,7 @@ pub enum Volumes {
 
 /// What a pod's containers share.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Sandbox {
+pub(crate) enum Sandbox {
     /// It was not made yet; not tried before this moment again.
     Wanted(Timestamp),
     /// It is ready.
@@ -67,100 +67,111 @@ pub enum Sandbox {
 
 /// Why a pod ended, when that was not its containers' doing.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Cause {
+pub(crate) struct Cause {
     /// One word.
-    pub reason: String,
+    pub(crate) reason: String,
     /// A sentence.
-    pub message: String,
+    pub(crate) message: String,
 }
 
 /// When a condition changed last.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Transition {
+pub(crate) struct Transition {
     /// The condition's type.
-    pub condition: String,
+    pub(crate) condition: String,
     /// Its status since.
-    pub status: String,
+    pub(crate) status: String,
     /// Since when.
-    pub at: Timestamp,
+    pub(crate) at: Timestamp,
 }
 
 /// One container of a pod, through all its runs.
 #[derive(Clone, Debug)]
-pub struct Record {
+pub(crate) struct Record {
     /// Its name.
-    pub name: String,
+    pub(crate) name: String,
     /// Runs after the first.
-    pub restarts: u32,
+    pub(crate) restarts: u32,
     /// The latest run.
-    pub run: Option<Run>,
+    pub(crate) run: Option<Run>,
     /// The run before, which has ended.
-    pub last: Option<Run>,
+    pub(crate) last: Option<Run>,
     /// Why it does not start, and when to try again.
-    pub blocked: Option<Blocked>,
+    pub(crate) blocked: Option<Blocked>,
     /// How long the next restart waits.
-    pub back_off: Option<BackOff>,
-    /// How often an image could not be had in a row.
-    pub pull_failures: u32,
+    pub(crate) back_off: Option<BackOff>,
+    /// Why its image could not be had.
+    pub(crate) pull: Option<PullFailure>,
     /// A liveness or startup probe failed: it shall be ended.
-    pub unhealthy: Option<Unhealthy>,
+    pub(crate) unhealthy: Option<Unhealthy>,
     /// Its startup probe passed, or it has none.
-    pub started: bool,
+    pub(crate) started: bool,
     /// Its readiness probe passed, or it has none.
-    pub ready: bool,
+    pub(crate) ready: bool,
 }
 
 /// One run of a container.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Run {
+pub(crate) struct Run {
     /// CRI's id.
-    pub id: String,
+    pub(crate) id: String,
     /// The image's id.
-    pub image_id: String,
+    pub(crate) image_id: String,
     /// When it started; the beginning of time if it never did.
-    pub started_at: Timestamp,
+    pub(crate) started_at: Timestamp,
     /// How it ended, if it has.
-    pub ended: Option<End>,
+    pub(crate) ended: Option<End>,
 }
 
 /// How a run ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct End {
+pub(crate) struct End {
     /// Its exit code.
-    pub code: i32,
+    pub(crate) code: i32,
     /// CRI's word.
-    pub reason: String,
+    pub(crate) reason: String,
     /// The termination message.
-    pub message: String,
+    pub(crate) message: String,
     /// When.
-    pub finished_at: Timestamp,
+    pub(crate) finished_at: Timestamp,
 }
 
 /// Why a container does not start.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Blocked {
+pub(crate) struct Blocked {
     /// kubectl's word.
-    pub reason: &'static str,
+    pub(crate) reason: &'static str,
     /// A sentence.
-    pub message: String,
+    pub(crate) message: String,
     /// Not tried before this moment again.
-    pub until: Timestamp,
+    pub(crate) until: Timestamp,
+}
+
+/// Why an image could not be had, and when to ask for it again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct PullFailure {
+    /// How often in a row.
+    pub(crate) failures: u32,
+    /// Why, the last time.
+    pub(crate) message: String,
+    /// Not asked for before this moment again.
+    pub(crate) until: Timestamp,
 }
 
 /// Which probe says that a container must end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Unhealthy {
+pub(crate) struct Unhealthy {
     /// `liveness` or `startup`.
-    pub probe: &'static str,
+    pub(crate) probe: &'static str,
     /// Its own grace period, if it has one.
-    pub grace_seconds: Option<i64>,
+    pub(crate) grace_seconds: Option<i64>,
 }
 
 // === impl Life ===
 
 impl Life {
     /// The life of a pod that was never run here.
-    pub fn new(pod: &Pod, now: Timestamp) -> Self {
+    pub(crate) fn new(pod: &Pod, now: Timestamp) -> Self {
         let spec = pod.spec.as_ref();
         let names = |containers: Option<&Vec<k8s_openapi::api::core::v1::Container>>| {
             containers.into_iter().flatten().map(|it| Record::new(&it.name)).collect()
@@ -178,17 +189,17 @@ impl Life {
     }
 
     /// All its containers, init containers first.
-    pub fn records(&self) -> impl Iterator<Item = &Record> {
+    pub(crate) fn records(&self) -> impl Iterator<Item = &Record> {
         self.init.iter().chain(&self.main)
     }
 
     /// All its containers, init containers first.
-    pub fn records_mut(&mut self) -> impl Iterator<Item = &mut Record> {
+    pub(crate) fn records_mut(&mut self) -> impl Iterator<Item = &mut Record> {
         self.init.iter_mut().chain(&mut self.main)
     }
 
     /// The address that the pod has or had.
-    pub fn ip(&self) -> Option<&str> {
+    pub(crate) fn ip(&self) -> Option<&str> {
         match &self.sandbox {
             Sandbox::Wanted(_) => None,
             Sandbox::Ready { ip, .. } => Some(ip),
@@ -197,7 +208,7 @@ impl Life {
     }
 
     /// Notes that nothing of it runs any more.
-    pub fn stopped(&mut self) {
+    pub(crate) fn stopped(&mut self) {
         self.sandbox = Sandbox::Stopped { ip: self.ip().map(str::to_owned) };
         self.stage = Stage::Terminated;
     }
@@ -207,7 +218,7 @@ impl Life {
 
 impl Record {
     /// A container that has not run.
-    pub fn new(name: &str) -> Self {
+    pub(crate) fn new(name: &str) -> Self {
         Self {
             name: name.to_owned(),
             restarts: 0,
@@ -215,7 +226,7 @@ impl Record {
             last: None,
             blocked: None,
             back_off: None,
-            pull_failures: 0,
+            pull: None,
             unhealthy: None,
             started: false,
             ready: false,
@@ -223,29 +234,29 @@ impl Record {
     }
 
     /// Whether it runs.
-    pub fn running(&self) -> bool {
+    pub(crate) fn running(&self) -> bool {
         self.run.as_ref().is_some_and(|run| run.ended.is_none())
     }
 
     /// How its latest run ended.
-    pub fn ended(&self) -> Option<&End> {
+    pub(crate) fn ended(&self) -> Option<&End> {
         self.run.as_ref().and_then(|run| run.ended.as_ref())
     }
 
     /// Whether its latest run ended well.
-    pub fn succeeded(&self) -> bool {
+    pub(crate) fn succeeded(&self) -> bool {
         self.ended().is_some_and(|end| end.code == 0)
     }
 
     /// Notes a new run.
-    pub fn begin(&mut self, run: Run) {
+    pub(crate) fn begin(&mut self, run: Run) {
         if let Some(before) = self.run.replace(run) {
             self.last = Some(before);
             self.restarts += 1;
         }
         self.blocked = None;
         self.unhealthy = None;
-        self.pull_failures = 0;
+        self.pull = None;
         (self.started, self.ready) = (false, false);
     }
 }

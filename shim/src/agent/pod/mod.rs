@@ -1,15 +1,21 @@
-//! One pod: what decides is pure (`phase`, `status`, `condition`, `restart`), what does is the worker.
+//! One pod: what decides is pure (`phase`, `status`, `condition`, `restart`, `env`, `volume`), what does is the worker.
 
-pub mod condition;
-pub mod downward;
-pub mod env;
-pub mod life;
-pub mod phase;
-pub mod quantity;
-pub mod restart;
-pub mod source;
-pub mod status;
-pub mod volume;
+pub(crate) mod adopt;
+pub(crate) mod condition;
+pub(crate) mod downward;
+pub(crate) mod env;
+pub(crate) mod life;
+mod mount;
+mod observe;
+pub(crate) mod phase;
+pub(crate) mod probe;
+pub(crate) mod quantity;
+pub(crate) mod restart;
+pub(crate) mod source;
+mod start;
+pub(crate) mod status;
+pub(crate) mod volume;
+pub(crate) mod worker;
 
 #[cfg(test)]
 mod tests;

@@ -11,22 +11,22 @@ use super::restart::{self, Policy, Verdict};
 
 /// What of a pod decides its steps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Wish {
+pub(crate) struct Wish {
     /// Seconds that its containers have to end, once it is being deleted.
-    pub deleted: Option<i64>,
+    pub(crate) deleted: Option<i64>,
     /// Whether its object is gone from the API already.
-    pub gone: bool,
+    pub(crate) gone: bool,
     /// Seconds that its containers have to end otherwise.
-    pub grace_seconds: i64,
+    pub(crate) grace_seconds: i64,
     /// Its restart policy.
-    pub policy: Policy,
+    pub(crate) policy: Policy,
     /// How long it may run.
-    pub deadline_seconds: Option<i64>,
+    pub(crate) deadline_seconds: Option<i64>,
 }
 
 /// Which container of a pod.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Which {
+pub(crate) enum Which {
     /// An init container.
     Init(usize),
     /// A container.
@@ -35,7 +35,7 @@ pub enum Which {
 
 /// The next thing to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Step {
+pub(crate) enum Step {
     /// Get its volumes.
     Mount,
     /// Make its sandbox.
@@ -58,7 +58,7 @@ pub enum Step {
 
 impl Wish {
     /// What a pod wishes.
-    pub fn of(pod: &Pod, gone: bool) -> Self {
+    pub(crate) fn of(pod: &Pod, gone: bool) -> Self {
         let spec = pod.spec.as_ref();
         let grace_seconds = spec.and_then(|it| it.termination_grace_period_seconds).unwrap_or(30);
         let deleted = pod.metadata.deletion_timestamp.as_ref();
@@ -73,7 +73,7 @@ impl Wish {
 }
 
 /// The next step in a pod's life. Moves `life.stage` on when its time has come.
-pub fn next(wish: &Wish, life: &mut Life, now: Timestamp) -> Step {
+pub(crate) fn next(wish: &Wish, life: &mut Life, now: Timestamp) -> Step {
     loop {
         let leave = match life.stage {
             Stage::Sync => leaves_sync(wish, life, now),
@@ -90,7 +90,7 @@ pub fn next(wish: &Wish, life: &mut Life, now: Timestamp) -> Step {
 }
 
 /// Seconds that containers have to end.
-pub fn grace(wish: &Wish) -> i64 {
+pub(crate) fn grace(wish: &Wish) -> i64 {
     match (wish.gone, wish.deleted) {
         (true, None) => 0,
         (_, Some(seconds)) => seconds,

@@ -23,17 +23,17 @@ const SUFFIXES: [(&str, i128); 14] = [
 const FRACTION_DIGITS: u32 = 6;
 
 /// A quantity in thousandths, rounded up; what means nothing is 0: the API server has validated it.
-pub fn millis(quantity: &Quantity) -> i128 {
+pub(crate) fn millis(quantity: &Quantity) -> i128 {
     parse(&quantity.0).unwrap_or(0)
 }
 
 /// A quantity in units, rounded up.
-pub fn units(quantity: &Quantity) -> i128 {
+pub(crate) fn units(quantity: &Quantity) -> i128 {
     div_up(millis(quantity), 1000)
 }
 
 /// Division that rounds up.
-pub fn div_up(value: i128, by: i128) -> i128 {
+pub(crate) fn div_up(value: i128, by: i128) -> i128 {
     value.div_euclid(by) + i128::from(value.rem_euclid(by) != 0)
 }
 

@@ -5,15 +5,15 @@ use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use super::life::{End, Record};
 
 /// The wait before the second restart.
-pub const BACK_OFF_MIN: SignedDuration = SignedDuration::from_secs(10);
+pub(crate) const BACK_OFF_MIN: SignedDuration = SignedDuration::from_secs(10);
 /// The longest wait.
-pub const BACK_OFF_MAX: SignedDuration = SignedDuration::from_secs(300);
+pub(crate) const BACK_OFF_MAX: SignedDuration = SignedDuration::from_secs(300);
 /// A restart so long after the one before begins anew.
 const BACK_OFF_RESET: SignedDuration = SignedDuration::from_secs(600);
 
 /// A pod's `restartPolicy`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Policy {
+pub(crate) enum Policy {
     /// Whatever happens.
     Always,
     /// Unless it ended with 0.
@@ -24,16 +24,16 @@ pub enum Policy {
 
 /// How long a container's next restart waits after its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct BackOff {
+pub(crate) struct BackOff {
     /// So long.
-    pub delay: SignedDuration,
+    pub(crate) delay: SignedDuration,
     /// When it restarted last.
-    pub at: Timestamp,
+    pub(crate) at: Timestamp,
 }
 
 /// Whether a container starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub(crate) enum Verdict {
     /// It runs.
     Running,
     /// It has ended and stays so.
@@ -55,7 +55,7 @@ pub enum Verdict {
 
 impl Policy {
     /// Reads a pod's field; what is unknown means `Always`, the default.
-    pub fn parse(text: &str) -> Self {
+    pub(crate) fn parse(text: &str) -> Self {
         match text {
             "Never" => Self::Never,
             "OnFailure" => Self::OnFailure,
@@ -64,7 +64,7 @@ impl Policy {
     }
 
     /// What it means for an init container, which is done when it ended with 0.
-    pub fn of_init(self) -> Self {
+    pub(crate) fn of_init(self) -> Self {
         match self {
             Self::Always | Self::OnFailure => Self::OnFailure,
             Self::Never => Self::Never,
@@ -72,7 +72,7 @@ impl Policy {
     }
 
     /// Whether a container that ended so starts again.
-    pub fn restarts(self, end: &End) -> bool {
+    pub(crate) fn restarts(self, end: &End) -> bool {
         match self {
             Self::Always => true,
             Self::OnFailure => end.code != 0,
@@ -82,7 +82,7 @@ impl Policy {
 }
 
 /// Whether and when a container starts.
-pub fn verdict(policy: Policy, record: &Record, now: Timestamp) -> Verdict {
+pub(crate) fn verdict(policy: Policy, record: &Record, now: Timestamp) -> Verdict {
     let retry = record.blocked.as_ref().map(|it| it.until).filter(|until| *until > now);
     let Some(run) = &record.run else { return retry.map_or(Verdict::Start, Verdict::Retry) };
     let Some(end) = &run.ended else { return Verdict::Running };
@@ -101,13 +101,13 @@ pub fn verdict(policy: Policy, record: &Record, now: Timestamp) -> Verdict {
 }
 
 /// The back-off after a restart at `now`.
-pub fn after_restart(before: Option<BackOff>, now: Timestamp) -> BackOff {
+pub(crate) fn after_restart(before: Option<BackOff>, now: Timestamp) -> BackOff {
     let delay = live(before, now).map_or(BACK_OFF_MIN, |it| (it.delay * 2).min(BACK_OFF_MAX));
     BackOff { delay, at: now }
 }
 
 /// The wait after `failures` in a row.
-pub fn wait_after(failures: u32) -> SignedDuration {
+pub(crate) fn wait_after(failures: u32) -> SignedDuration {
     (BACK_OFF_MIN * 2_i32.saturating_pow(failures.saturating_sub(1).min(8))).min(BACK_OFF_MAX)
 }
 

@@ -7,27 +7,27 @@ use kube::{Api, Client};
 
 /// What a pod names.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Names {
+pub(crate) struct Names {
     /// ConfigMaps.
-    pub config_maps: BTreeSet<String>,
+    pub(crate) config_maps: BTreeSet<String>,
     /// Secrets.
-    pub secrets: BTreeSet<String>,
+    pub(crate) secrets: BTreeSet<String>,
 }
 
 /// What is there of it; a name that is not among the keys does not exist.
 #[derive(Debug, Default)]
-pub struct Sources {
+pub(crate) struct Sources {
     /// ConfigMaps by name.
-    pub config_maps: BTreeMap<String, ConfigMap>,
+    pub(crate) config_maps: BTreeMap<String, ConfigMap>,
     /// Secrets by name.
-    pub secrets: BTreeMap<String, Secret>,
+    pub(crate) secrets: BTreeMap<String, Secret>,
 }
 
 // === impl Names ===
 
 impl Names {
     /// What a container's environment names.
-    pub fn of_env(container: &Container) -> Self {
+    pub(crate) fn of_env(container: &Container) -> Self {
         let mut names = Self::default();
         for from in container.env_from.iter().flatten() {
             names.config_maps.extend(from.config_map_ref.as_ref().map(|it| it.name.clone()));
@@ -41,7 +41,7 @@ impl Names {
     }
 
     /// What volumes name.
-    pub fn of_volumes(volumes: &[Volume]) -> Self {
+    pub(crate) fn of_volumes(volumes: &[Volume]) -> Self {
         let mut names = Self::default();
         for volume in volumes {
             names.config_maps.extend(volume.config_map.as_ref().map(|it| it.name.clone()));
@@ -59,7 +59,7 @@ impl Names {
     ///
     /// # Errors
     /// The API server does not answer, or not to this node. What does not exist is not an error.
-    pub async fn fetch(self, client: &Client, namespace: &str) -> Result<Sources, kube::Error> {
+    pub(crate) async fn fetch(self, client: &Client, namespace: &str) -> Result<Sources, kube::Error> {
         let mut sources = Sources::default();
         let config_maps: Api<ConfigMap> = Api::namespaced(client.clone(), namespace);
         for name in self.config_maps.into_iter().filter(|it| !it.is_empty()) {
@@ -78,12 +78,12 @@ impl Names {
 }
 
 /// The bytes of a ConfigMap's key.
-pub fn config_map_value(map: &ConfigMap, key: &str) -> Option<Vec<u8>> {
+pub(crate) fn config_map_value(map: &ConfigMap, key: &str) -> Option<Vec<u8>> {
     let text = map.data.as_ref().and_then(|it| it.get(key)).map(|it| it.clone().into_bytes());
     text.or_else(|| map.binary_data.as_ref().and_then(|it| it.get(key)).map(|it| it.0.clone()))
 }
 
 /// The bytes of a Secret's key.
-pub fn secret_value(secret: &Secret, key: &str) -> Option<Vec<u8>> {
+pub(crate) fn secret_value(secret: &Secret, key: &str) -> Option<Vec<u8>> {
     secret.data.as_ref().and_then(|it| it.get(key)).map(|it| it.0.clone())
 }

@@ -21,7 +21,7 @@ const ID_PREFIX: &str = "coracle://";
 
 /// A pod's phase.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Phase {
+pub(crate) enum Phase {
     /// Not all of its containers have started.
     Pending,
     /// At least one runs or will again.
@@ -36,7 +36,7 @@ pub enum Phase {
 
 impl Phase {
     /// As the API has it.
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Pending => "Pending",
             Self::Running => "Running",
@@ -47,7 +47,7 @@ impl Phase {
 }
 
 /// The status of a pod that runs here or has.
-pub fn derive(pod: &Pod, life: &Life, host_ip: &str, now: Timestamp) -> PodStatus {
+pub(crate) fn derive(pod: &Pod, life: &Life, host_ip: &str, now: Timestamp) -> PodStatus {
     let spec = pod.spec.clone().unwrap_or_default();
     let wish = Wish::of(pod, false);
     let inner = phase(wish.policy, life, now);
@@ -83,7 +83,7 @@ pub fn derive(pod: &Pod, life: &Life, host_ip: &str, now: Timestamp) -> PodStatu
 }
 
 /// The status of a pod that the node refused.
-pub fn refused(pod: &Pod, reason: &str, message: &str, now: Timestamp) -> PodStatus {
+pub(crate) fn refused(pod: &Pod, reason: &str, message: &str, now: Timestamp) -> PodStatus {
     PodStatus {
         message: Some(format!("Pod was rejected: {message}")),
         observed_generation: pod.metadata.generation,
@@ -95,7 +95,7 @@ pub fn refused(pod: &Pod, reason: &str, message: &str, now: Timestamp) -> PodSta
 }
 
 /// A pod's phase, as if the end could be told at once.
-pub fn phase(policy: Policy, life: &Life, now: Timestamp) -> Phase {
+pub(crate) fn phase(policy: Policy, life: &Life, now: Timestamp) -> Phase {
     if life.cause.is_some() {
         return Phase::Failed;
     }
@@ -208,7 +208,7 @@ fn crash_loop_message(pod: &Pod, container: &str, delay: SignedDuration) -> Stri
 }
 
 /// `name_namespace(uid)`, as messages name a pod.
-pub fn full_name(pod: &Pod) -> String {
+pub(crate) fn full_name(pod: &Pod) -> String {
     let meta = &pod.metadata;
     let text = |it: &Option<String>| it.clone().unwrap_or_default();
     format!("{}_{}({})", text(&meta.name), text(&meta.namespace), text(&meta.uid))
@@ -276,6 +276,6 @@ fn sum(a: &Quantity, b: &Quantity) -> Quantity {
 }
 
 /// The id in a container's `containerID`, if it is ours.
-pub fn container_id(text: &str) -> Option<&str> {
+pub(crate) fn container_id(text: &str) -> Option<&str> {
     text.strip_prefix(ID_PREFIX)
 }

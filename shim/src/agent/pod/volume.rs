@@ -16,22 +16,22 @@ const MODE_DEFAULT: i32 = 0o644;
 const MODE_MASK: u32 = 0o777;
 
 /// What volumes are made of.
-pub struct Inputs<'a> {
+pub(crate) struct Inputs<'a> {
     /// The pod.
-    pub pod: &'a Pod,
+    pub(crate) pod: &'a Pod,
     /// ConfigMaps and Secrets.
-    pub sources: &'a Sources,
+    pub(crate) sources: &'a Sources,
     /// What the pod may know of the node.
-    pub facts: &'a Facts,
+    pub(crate) facts: &'a Facts,
     /// Tokens of the volume's `serviceAccountToken` sources, in order.
-    pub tokens: &'a [String],
+    pub(crate) tokens: &'a [String],
 }
 
 /// The files of a volume; `None` if it is not one of files in memory.
 ///
 /// # Errors
 /// Something is not there, in the words of the `FailedMount` event.
-pub fn files(volume: &Volume, inputs: &Inputs<'_>) -> Result<Option<FileSet>, String> {
+pub(crate) fn files(volume: &Volume, inputs: &Inputs<'_>) -> Result<Option<FileSet>, String> {
     let mut files = FileSet::new();
     if let Some(it) = &volume.config_map {
         let map = inputs.sources.config_maps.get(&it.name);
@@ -52,7 +52,7 @@ pub fn files(volume: &Volume, inputs: &Inputs<'_>) -> Result<Option<FileSet>, St
 }
 
 /// The part of a volume that a mount with `subPath` shows; a file is under the empty path.
-pub fn sub_path(files: &FileSet, path: &str) -> FileSet {
+pub(crate) fn sub_path(files: &FileSet, path: &str) -> FileSet {
     if let Some(file) = files.get(path) {
         return FileSet::from([(String::new(), file.clone())]);
     }

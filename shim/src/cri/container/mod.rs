@@ -9,6 +9,7 @@ mod stats;
 mod status;
 mod stop;
 
+pub(crate) use create::PORTS_ANNOTATION;
 pub(super) use create::create;
 pub(super) use events::events;
 pub(super) use list::list;

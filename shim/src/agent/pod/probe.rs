@@ -1,0 +1,300 @@
+//! Probes: HTTP and TCP against the pod's address, on their own clock; the worker hears only of changes.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http_body_util::{BodyExt as _, Empty, Limited};
+use hyper_util::rt::TokioIo;
+use k8s_openapi::api::core::v1::{Container, HTTPGetAction, Pod, Probe};
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use super::life::Unhealthy;
+use crate::agent::Agent;
+use crate::agent::pods::Entry;
+use crate::agent::recorder::Kind;
+
+/// Bytes of an answer that are read before it is given up.
+const BODY_BYTES_MAX: usize = 10 << 10;
+
+/// What a probe is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// Whether it has started: the others wait for it.
+    Startup,
+    /// Whether it shall be restarted.
+    Liveness,
+    /// Whether it shall get traffic.
+    Readiness,
+}
+
+/// A probe's verdict on a container has changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Finding {
+    /// Which run of a container.
+    pub(crate) run_id: String,
+    /// What the probe is for.
+    pub(crate) purpose: Purpose,
+    /// The verdict.
+    pub(crate) passed: bool,
+    /// The probe's own grace period.
+    pub(crate) grace_seconds: Option<i64>,
+}
+
+/// The probes of one run of a container; they end when this is dropped.
+pub(crate) type Probes = JoinSet<()>;
+
+/// What counts towards a verdict.
+struct Tally {
+    successes: i32,
+    failures: i32,
+    verdict: Option<bool>,
+}
+
+// === impl Purpose ===
+
+impl Purpose {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Startup => "Startup",
+            Self::Liveness => "Liveness",
+            Self::Readiness => "Readiness",
+        }
+    }
+
+    /// As pod status and events have it.
+    pub(crate) fn sick(self, grace_seconds: Option<i64>) -> Unhealthy {
+        let probe = if self == Self::Startup { "startup" } else { "liveness" };
+        Unhealthy { probe, grace_seconds }
+    }
+}
+
+// === impl Tally ===
+
+impl Tally {
+    /// Counts an outcome; answers the verdict if it has changed.
+    fn count(&mut self, passed: bool, probe: &Probe) -> Option<bool> {
+        (self.successes, self.failures) = if passed { (self.successes + 1, 0) } else { (0, self.failures + 1) };
+        let verdict = match passed {
+            true => self.successes >= probe.success_threshold.unwrap_or(1),
+            false => self.failures >= probe.failure_threshold.unwrap_or(3),
+        };
+        (verdict && self.verdict != Some(passed)).then(|| {
+            self.verdict = Some(passed);
+            passed
+        })
+    }
+}
+
+/// One probe at work.
+struct Watcher {
+    agent: Arc<Agent>,
+    entry: Arc<Entry>,
+    container: String,
+    run_id: String,
+    purpose: Purpose,
+    probe: Probe,
+    address: String,
+    port: u16,
+}
+
+/// Starts the probes of a container that has just started.
+pub(crate) fn start(agent: &Arc<Agent>, entry: &Arc<Entry>, container: &Container, run_id: &str, ip: &str) -> Probes {
+    let mut probes = Probes::new();
+    let (started, wait) = watch::channel(container.startup_probe.is_none());
+    let watcher = |purpose, probe: &Option<Probe>| {
+        let probe = probe.clone()?;
+        Some(Watcher {
+            agent: Arc::clone(agent),
+            entry: Arc::clone(entry),
+            container: container.name.clone(),
+            run_id: run_id.to_owned(),
+            purpose,
+            port: port(container, &probe)?,
+            probe,
+            address: ip.to_owned(),
+        })
+    };
+    if let Some(it) = watcher(Purpose::Startup, &container.startup_probe) {
+        probes.spawn(it.run(wait.clone(), Some(started)));
+    }
+    for (purpose, probe) in
+        [(Purpose::Liveness, &container.liveness_probe), (Purpose::Readiness, &container.readiness_probe)]
+    {
+        if let Some(it) = watcher(purpose, probe) {
+            probes.spawn(it.run(wait.clone(), None));
+        }
+    }
+    probes
+}
+
+/// The number of a probe's port.
+fn port(container: &Container, probe: &Probe) -> Option<u16> {
+    let http = probe.http_get.as_ref().map(|it| &it.port);
+    match http.or_else(|| probe.tcp_socket.as_ref().map(|it| &it.port))? {
+        IntOrString::Int(port) => u16::try_from(*port).ok(),
+        IntOrString::String(name) => {
+            let found = container.ports.iter().flatten().find(|it| it.name.as_ref() == Some(name));
+            found.and_then(|it| u16::try_from(it.container_port).ok()).or_else(|| name.parse().ok())
+        }
+    }
+}
+
+// === impl Watcher ===
+
+impl Watcher {
+    async fn run(self, mut gate: watch::Receiver<bool>, started: Option<watch::Sender<bool>>) {
+        let seconds = |it: Option<i32>, default: u64| {
+            Duration::from_secs(it.and_then(|it| u64::try_from(it).ok()).unwrap_or(default))
+        };
+        let period = seconds(self.probe.period_seconds, 10).max(Duration::from_secs(1));
+        let timeout = seconds(self.probe.timeout_seconds, 1).max(Duration::from_secs(1));
+        // The startup probe is what opens the gate for the others.
+        if started.is_none() && gate.wait_for(|open| *open).await.is_err() {
+            return;
+        }
+        tokio::time::sleep(seconds(self.probe.initial_delay_seconds, 0)).await;
+        let mut tally = Tally { successes: 0, failures: 0, verdict: None };
+        let mut ticks = tokio::time::interval(period);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            let outcome = match tokio::time::timeout(timeout, self.ask()).await {
+                Ok(outcome) => outcome,
+                Err(_) => Err(self.timed_out()),
+            };
+            if let Err(message) = &outcome {
+                self.tell(message);
+            }
+            if let Some(passed) = tally.count(outcome.is_ok(), &self.probe) {
+                self.report(passed);
+                if let Some(started) = started.as_ref().filter(|_| passed) {
+                    // Nobody waits for it if there are no other probes.
+                    let _ = started.send(true);
+                    return;
+                }
+            }
+        }
+    }
+
+    fn timed_out(&self) -> String {
+        match &self.probe.http_get {
+            Some(it) => format!(
+                "Get \"{}\": context deadline exceeded (Client.Timeout exceeded while awaiting headers)",
+                self.url(it)
+            ),
+            None => format!("dial tcp {}:{}: i/o timeout", self.host(), self.port),
+        }
+    }
+
+    fn tell(&self, message: &str) {
+        let pod: Pod = self.entry.pod();
+        let message = format!("{} probe failed: {message}", self.purpose.name());
+        let path = format!("spec.containers{{{}}}", self.container);
+        self.agent.recorder.pod(&pod, Some(path), Kind::Warning, "Unhealthy", &message);
+    }
+
+    fn report(&self, passed: bool) {
+        self.entry.findings.lock().push(Finding {
+            run_id: self.run_id.clone(),
+            purpose: self.purpose,
+            passed,
+            grace_seconds: self.probe.termination_grace_period_seconds,
+        });
+        self.entry.changed.notify_one();
+    }
+
+    fn host(&self) -> &str {
+        let http = self.probe.http_get.as_ref().and_then(|it| it.host.as_deref());
+        let host = http.or_else(|| self.probe.tcp_socket.as_ref().and_then(|it| it.host.as_deref()));
+        host.filter(|it| !it.is_empty()).unwrap_or(&self.address)
+    }
+
+    fn url(&self, get: &HTTPGetAction) -> String {
+        let path = get.path.as_deref().unwrap_or("/");
+        let slash = if path.starts_with('/') { "" } else { "/" };
+        format!("http://{}:{}{slash}{path}", self.host(), self.port)
+    }
+
+    async fn ask(&self) -> Result<(), String> {
+        let connected = self.connect().await.map_err(|err| dial_error(self.host(), self.port, &err));
+        match &self.probe.http_get {
+            None => connected.map(drop),
+            Some(get) => {
+                let url = self.url(get);
+                let stream = connected.map_err(|err| format!("Get \"{url}\": {err}"))?;
+                self.get(get, &url, stream).await
+            }
+        }
+    }
+
+    async fn connect(&self) -> std::io::Result<TcpStream> {
+        match self.host().parse() {
+            Ok(ip) => {
+                let address = SocketAddr::new(ip, self.port);
+                TcpStream::connect(self.agent.config.network.pods.host_address(address)).await
+            }
+            Err(_) => TcpStream::connect((self.host(), self.port)).await,
+        }
+    }
+
+    async fn get(&self, get: &HTTPGetAction, url: &str, stream: TcpStream) -> Result<(), String> {
+        let failed = |err: &dyn std::fmt::Display| format!("Get \"{url}\": {err}");
+        let (mut sender, connection) =
+            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(|err| failed(&err))?;
+        let path = &url[url.match_indices('/').nth(2).map_or(url.len(), |(at, _)| at)..];
+        let mut request = http::Request::get(path).header("host", format!("{}:{}", self.host(), self.port));
+        request = request.header("user-agent", "kube-probe/1.37").header("accept", "*/*");
+        for header in get.http_headers.iter().flatten() {
+            request = request.header(&header.name, &header.value);
+        }
+        let request = request.body(Empty::<bytes::Bytes>::new()).map_err(|err| failed(&err))?;
+        let answer = async {
+            let response = sender.send_request(request).await.map_err(|err| failed(&err))?;
+            let status = response.status().as_u16();
+            // Read so that the server is not surprised; how it ends does not matter.
+            let _ = Limited::new(response.into_body(), BODY_BYTES_MAX).collect().await;
+            Ok::<u16, String>(status)
+        };
+        // The connection may end first, with the answer already on its way to us.
+        let (mut answer, mut connection, mut open) = (std::pin::pin!(answer), std::pin::pin!(connection), true);
+        let status = loop {
+            tokio::select! {
+                status = &mut answer => break status?,
+                _ = &mut connection, if open => open = false,
+            }
+        };
+        match status {
+            200..=399 => Ok(()),
+            _ => Err(format!("HTTP probe failed with statuscode: {status}")),
+        }
+    }
+}
+
+/// A failed connection in Go's words.
+fn dial_error(host: &str, port: u16, err: &std::io::Error) -> String {
+    let why = match err.kind() {
+        std::io::ErrorKind::ConnectionRefused => "connection refused".to_owned(),
+        std::io::ErrorKind::ConnectionReset => "connection reset by peer".to_owned(),
+        _ => err.to_string(),
+    };
+    format!("dial tcp {host}:{port}: connect: {why}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_verdict_needs_enough_outcomes_in_a_row_and_is_told_once() {
+        let probe = Probe { failure_threshold: Some(3), success_threshold: Some(2), ..Default::default() };
+        let mut tally = Tally { successes: 0, failures: 0, verdict: None };
+        let outcomes = [true, false, true, true, true, false, false, true, false, false, false, false];
+        let told: Vec<Option<bool>> = outcomes.iter().map(|passed| tally.count(*passed, &probe)).collect();
+        let (pass, fail) = (Some(true), Some(false));
+        assert_eq!(told, [None, None, None, pass, None, None, None, None, None, None, fail, None]);
+    }
+}
