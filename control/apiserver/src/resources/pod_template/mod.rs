@@ -44,3 +44,6 @@ pub fn validate(path: &Path, template: &Value) -> Errors {
     }
     errors
 }
+
+#[cfg(test)]
+mod tests;
