@@ -9,12 +9,17 @@ use crate::resources::pod_template::pod_security::visit_order;
 use crate::validation::{each, entries};
 
 /// Marks the API's image of a pod that a node runs from a file.
-pub const MIRROR: &str = "kubernetes.io/config.mirror";
+const MIRROR: &str = "kubernetes.io/config.mirror";
 
 const APP_ARMOR: &str = "container.apparmor.security.beta.kubernetes.io/";
 const SECCOMP_POD: &str = "seccomp.security.alpha.kubernetes.io/pod";
 const SECCOMP_CONTAINER: &str = "container.seccomp.security.alpha.kubernetes.io/";
 const DELETION_COST: &str = "controller.kubernetes.io/pod-deletion-cost";
+
+/// Whether a pod stands for one that its node runs from a file.
+pub fn is_mirror(pod: &Value) -> bool {
+    pod.at("metadata.annotations").is_some_and(|annotations| annotations.get(MIRROR).is_some())
+}
 
 /// Annotations of a pod or of a template, `path` being the annotations' (`ValidatePodSpecificAnnotations`).
 pub fn validate(path: &Path, annotations: Option<&Value>, spec: &Value) -> Errors {

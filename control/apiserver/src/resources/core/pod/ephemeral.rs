@@ -26,7 +26,7 @@ pub(super) fn prepare(new: &mut Value, old: &Value) {
 
 /// What is wrong with the new list.
 pub(super) fn validate(new: &Value, old: &Value) -> Errors {
-    if old.at("metadata.annotations").is_some_and(|a| a.get(annotation::MIRROR).is_some()) {
+    if annotation::is_mirror(old) {
         return vec![Error::forbidden(&Path::new("[]"), "static pods do not support ephemeral containers")];
     }
     let mut errors = validate_whole(new);

@@ -78,7 +78,7 @@ fn keep_pod_level(new: &mut Value, wanted: &Value) {
 
 fn refused_as_a_whole(old: &Value) -> Option<Error> {
     let path = Path::new("[]");
-    if old.at("metadata.annotations").is_some_and(|a| a.get(annotation::MIRROR).is_some()) {
+    if annotation::is_mirror(old) {
         return Some(Error::forbidden(&path, "static pods cannot be resized"));
     }
     (old.str_at("spec.os.name") == "windows").then(|| Error::forbidden(&path, "windows pods cannot be resized"))
