@@ -57,7 +57,7 @@ impl Agent {
         let cri = Service::new(Arc::clone(&runtime), config.pod_cidr.network, config.pod_cidr.prefix_len);
         let (recorder, writer) = recorder::channel(client.clone(), config.node_name.clone());
         let agent = Arc::new(Self {
-            machine: Machine::read(&config.node_name),
+            machine: Machine::read(&config.node_name, runtime.programs_max()),
             files: Arc::clone(cri.files()),
             cri,
             client,

@@ -75,14 +75,15 @@ pub async fn prepare(pods: Cidr, services: Cidr, data_dir: &Path) -> Network {
 }
 
 async fn prepare_one(cidr: Cidr, second: u8) -> AddressMapping {
+    let any_ip = AddressMapping::AnyIp { network: cidr.network, prefix_len: cidr.prefix_len };
     if bindable(cidr.first_host(), 0).is_ok() {
-        return AddressMapping::AnyIp;
+        return any_ip;
     }
     let route = ["route", "replace", "local", &cidr.to_string(), "dev", "lo"].map(str::to_owned);
     let added = Command::new("ip").args(route).kill_on_drop(true).output().await;
     if added.is_ok_and(|it| it.status.success()) && bindable(cidr.first_host(), 0).is_ok() {
         tracing::info!(%cidr, "routed to this host");
-        return AddressMapping::AnyIp;
+        return any_ip;
     }
     let denied = |err: io::Error| err.kind() == ErrorKind::PermissionDenied;
     let shift_low_ports = bindable(Ipv4Addr::new(127, second, 0, 1), 1).is_err_and(denied);

@@ -19,13 +19,8 @@ use super::admit::Requests;
 
 /// What this node says it is: the version of the Kubernetes API whose kubelet it stands for, and ours.
 const KUBELET_VERSION: &str = concat!("v1.37.2+coracle-", env!("CARGO_PKG_VERSION"));
-/// Pods on one node, unless the machine has room for fewer.
-const PODS_MAX: u64 = 10_000;
-/// Memory maps that one pod takes at most, and those that the process needs for itself.
-const MAPS_PER_POD: u64 = 7;
-const MAPS_RESERVED: u64 = 2_000;
-/// Linux' own default where the limit cannot be read.
-const MAPS_DEFAULT: u64 = 65_530;
+/// Pods on one node, unless the runtime has room for fewer.
+const PODS_MAX: usize = 10_000;
 /// How often the status is written though nothing has changed.
 const STATUS_PERIOD: Duration = Duration::from_secs(300);
 /// How long to wait before something that failed is tried again.
@@ -48,8 +43,8 @@ pub(crate) struct Machine {
 // === impl Machine ===
 
 impl Machine {
-    /// Looks at this machine.
-    pub(crate) fn read(node_name: &str) -> Self {
+    /// Looks at this machine, on which so many programs can run.
+    pub(crate) fn read(node_name: &str, programs_max: usize) -> Self {
         let architecture = match std::env::consts::ARCH {
             "x86_64" => "amd64",
             "aarch64" => "arm64",
@@ -61,7 +56,7 @@ impl Machine {
             capacity: Requests {
                 cpu_millis: i128::try_from(cores).unwrap_or(1) * 1000,
                 memory_bytes: i128::from(memory_bytes()),
-                pods: i128::from(pods_max()),
+                pods: i128::try_from(programs_max.min(PODS_MAX)).unwrap_or(0),
             },
             labels: [
                 row("beta.kubernetes.io/arch", architecture),
@@ -264,10 +259,4 @@ fn memory_field(name: &str) -> u64 {
     let value = text.lines().find_map(|it| it.strip_prefix(name));
     let kib = value.and_then(|it| it.trim().trim_end_matches(" kB").parse::<u64>().ok());
     kib.unwrap_or(0) * 1024
-}
-
-/// Pods that the machine's limit on memory maps has room for.
-fn pods_max() -> u64 {
-    let maps = line("/proc/sys/vm/max_map_count").parse().unwrap_or(MAPS_DEFAULT);
-    PODS_MAX.min(maps.saturating_sub(MAPS_RESERVED) / MAPS_PER_POD)
 }

@@ -115,6 +115,8 @@ async fn pass(mut client: TcpStream, endpoint: SocketAddr) {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+    use std::net::Ipv4Addr;
+
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
     use super::*;
@@ -130,7 +132,8 @@ mod tests {
         // A port that was free a moment ago.
         let front = TcpListener::bind("127.0.0.2:0").await.unwrap().local_addr().unwrap();
         let (sender, table) = channel();
-        let network = Network { pods: AddressMapping::AnyIp, services: AddressMapping::AnyIp };
+        let same = AddressMapping::AnyIp { network: Ipv4Addr::LOCALHOST, prefix_len: 32 };
+        let network = Network { pods: same, services: same };
         let proxy = tokio::spawn(run(network, table));
         sender.send(Table::from([(front, [behind].into())])).unwrap();
         let mut text = String::new();

@@ -1,6 +1,7 @@
 //! RemoveContainer: forgets a container and its log, stopping it first if need be.
 
 use std::io::ErrorKind;
+use std::path::Path;
 
 use crate::cri::error::Error;
 use crate::cri::message::{ContainerEventType, RemoveContainerRequest, RemoveContainerResponse, StopContainerRequest};
@@ -19,12 +20,7 @@ pub(in crate::cri) async fn remove(
         return Ok(RemoveContainerResponse {});
     };
     // The log goes first: if that fails the container is still there, and the call can be made again.
-    match tokio::fs::remove_file(&log_path).await {
-        Err(source) if source.kind() != ErrorKind::NotFound => {
-            return Err(Error::File { operation: format!("remove the log `{}`", log_path.display()), source });
-        }
-        Ok(()) | Err(_) => {}
-    }
+    remove_log(&log_path).await?;
     let mut state = service.state.lock();
     service.tell(&state, &id, ContainerEventType::ContainerDeletedEvent);
     let Some(container) = state.containers.remove(&id) else { return Ok(RemoveContainerResponse {}) };
@@ -32,4 +28,22 @@ pub(in crate::cri) async fn remove(
         sandbox.containers.retain(|it| *it != id);
     }
     Ok(RemoveContainerResponse {})
+}
+
+/// Removes a log and what was rotated away from it: `0.log.1` and so on, as far as there are such files.
+async fn remove_log(path: &Path) -> Result<(), Error> {
+    for generation in 0_u32.. {
+        let mut name = path.as_os_str().to_owned();
+        if generation > 0 {
+            name.push(format!(".{generation}"));
+        }
+        match tokio::fs::remove_file(&name).await {
+            Ok(()) => {}
+            Err(source) if source.kind() == ErrorKind::NotFound => break,
+            Err(source) => {
+                return Err(Error::File { operation: format!("remove the log `{}`", path.display()), source });
+            }
+        }
+    }
+    Ok(())
 }
