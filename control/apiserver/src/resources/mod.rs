@@ -7,8 +7,11 @@ pub mod coordination;
 pub mod core;
 pub mod discovery;
 pub mod events;
+pub mod networking;
+pub mod policy;
 pub mod rbac;
 pub mod scheduling;
+pub mod storage;
 
 pub mod address;
 pub mod cell;
@@ -28,8 +31,11 @@ pub fn all() -> Vec<Resource> {
         coordination::rows(),
         discovery::rows(),
         events::rows(),
+        networking::rows(),
+        policy::rows(),
         rbac::rows(),
         scheduling::rows(),
+        storage::rows(),
     ]
     .into_iter()
     .flatten()

@@ -168,7 +168,7 @@ fn validate_rolling(path: &Path, rolling: &Value) -> Errors {
 }
 
 /// A count, or the number before the percent sign; what is neither counts as nothing.
-pub(super) fn amount(value: Option<&Value>) -> i64 {
+pub(crate) fn amount(value: Option<&Value>) -> i64 {
     match value {
         Some(Value::String(text)) => text.strip_suffix('%').and_then(|n| n.parse().ok()).unwrap_or_default(),
         Some(other) => other.as_i64().unwrap_or_default(),
