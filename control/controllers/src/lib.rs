@@ -27,6 +27,9 @@ mod serde_null;
 mod context;
 mod deployment;
 mod discovery;
+mod endpoint;
+mod endpoint_slice;
+mod endpoints;
 mod namespace;
 mod replicaset;
 mod root_ca;
@@ -62,6 +65,8 @@ const CONTROLLERS: &[Row] = &[
     Row { name: "root-ca-certificate-publisher", start: root_ca::start },
     Row { name: "replicaset", start: replicaset::start },
     Row { name: "deployment", start: deployment::start },
+    Row { name: "endpoints", start: endpoints::start },
+    Row { name: "endpointslice", start: endpoint_slice::start },
 ];
 
 /// The names of all controllers.
