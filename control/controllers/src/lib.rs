@@ -30,6 +30,7 @@ mod discovery;
 mod endpoint;
 mod endpoint_slice;
 mod endpoints;
+mod garbage;
 mod namespace;
 mod replicaset;
 mod root_ca;
@@ -62,6 +63,7 @@ struct Row {
 const CONTROLLERS: &[Row] = &[
     Row { name: "namespace", start: namespace::start },
     Row { name: "serviceaccount", start: service_account::start },
+    Row { name: "garbage-collector", start: garbage::start },
     Row { name: "root-ca-certificate-publisher", start: root_ca::start },
     Row { name: "replicaset", start: replicaset::start },
     Row { name: "deployment", start: deployment::start },
