@@ -3,6 +3,7 @@
 pub mod error;
 pub mod field;
 pub mod object;
+pub mod openapi;
 pub mod patch;
 pub mod protobuf;
 pub mod registry;
