@@ -8,6 +8,7 @@ pub mod core;
 pub mod discovery;
 pub mod events;
 pub mod networking;
+pub mod node;
 pub mod policy;
 pub mod rbac;
 pub mod scheduling;
@@ -32,6 +33,7 @@ pub fn all() -> Vec<Resource> {
         discovery::rows(),
         events::rows(),
         networking::rows(),
+        node::rows(),
         policy::rows(),
         rbac::rows(),
         scheduling::rows(),

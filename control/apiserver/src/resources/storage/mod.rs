@@ -8,7 +8,7 @@ use crate::field::{Error, Errors, Path};
 use crate::object::Fields;
 use crate::registry::resource::{Column, DeleteAnswer, Gvk, Now, Resource, Scope};
 use crate::registry::strategy::{Context, Strategy};
-use crate::resources::{age, cell};
+use crate::resources::age;
 use crate::validation::{check, entries, names, one_of};
 
 const DEFAULT_CLASS: [&str; 2] =

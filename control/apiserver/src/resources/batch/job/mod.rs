@@ -3,7 +3,7 @@
 mod failure_policy;
 mod index;
 mod selector;
-mod spec;
+pub(super) mod spec;
 mod status;
 mod success_policy;
 mod update;
@@ -127,6 +127,11 @@ fn default_spec(object: &mut Value) {
     object.set_default("spec.manualSelector", false);
     let replace = if given(object, "podFailurePolicy") { "Failed" } else { "TerminatingOrFailed" };
     object.set_default("spec.podReplacementPolicy", replace);
+    default_failure_policy(object);
+}
+
+/// Patterns without a status mean conditions that are true.
+pub(super) fn default_failure_policy(object: &mut Value) {
     let rules = object.at_mut("spec.podFailurePolicy.rules").and_then(Value::as_array_mut);
     for rule in rules.into_iter().flatten() {
         for pattern in rule.at_mut("onPodConditions").and_then(Value::as_array_mut).into_iter().flatten() {

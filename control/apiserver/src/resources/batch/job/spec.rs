@@ -39,8 +39,8 @@ fn number(object: &Value, field: &str) -> Option<i64> {
     object.i64_at(&format!("spec.{field}"))
 }
 
-/// The spec alone.
-fn validate(object: &Value) -> Errors {
+/// The spec alone, as a CronJob's template has it.
+pub(in crate::resources::batch) fn validate(object: &Value) -> Errors {
     let path = Path::new("spec");
     let counts = [
         "parallelism",
@@ -57,11 +57,10 @@ fn validate(object: &Value) -> Errors {
         errors.extend(validate_manager(&path.child("managedBy"), manager));
     }
     let mode = object.str_at("spec.completionMode");
-    errors.extend(one_of(&path.child("completionMode"), mode, &["NonIndexed", "Indexed"]));
     match mode {
         "Indexed" => errors.extend(validate_indexed(&path, object)),
-        "NonIndexed" => errors.extend(forbid_indexes(&path, object)),
-        _ => {}
+        "" | "NonIndexed" => errors.extend(forbid_indexes(&path, object)),
+        other => errors.push(Error::not_supported(&path.child("completionMode"), other, &["NonIndexed", "Indexed"])),
     }
     if number(object, "backoffLimitPerIndex").is_none() && number(object, "maxFailedIndexes").is_some() {
         errors.push(Error::required(&path.child("backoffLimitPerIndex"), "when maxFailedIndexes is specified"));
@@ -131,7 +130,10 @@ fn validate_replacement(path: &Path, object: &Value) -> Errors {
         true => &["Failed"],
         false => &["Failed", "TerminatingOrFailed"],
     };
-    one_of(path, object.str_at("spec.podReplacementPolicy"), supported)
+    match object.str_at("spec.podReplacementPolicy") {
+        "" => Errors::new(),
+        policy => one_of(path, policy, supported),
+    }
 }
 
 fn validate_template(path: &Path, object: &Value) -> Errors {
