@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::cpu::{CpuAccount, Running};
+use crate::host::filesystem::tree::Tree;
 use crate::log::Log;
 use crate::memory::MemoryAccount;
 use crate::module::Module;
@@ -17,6 +18,7 @@ pub(crate) struct Program {
     pub(crate) module: Arc<Module>,
     pub(crate) args: Vec<String>,
     pub(crate) env: Vec<(String, String)>,
+    pub(crate) tree: Option<Arc<Tree>>,
     pub(crate) network: Arc<GroupNetwork>,
     pub(crate) log: Arc<Log>,
     pub(crate) memory: Arc<MemoryAccount>,

@@ -1,6 +1,8 @@
 //! Owns what all programs share: images, compiled code, engines, services; starts programs.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -10,13 +12,14 @@ use crate::artifact::{Artifacts, CompileError};
 use crate::command;
 use crate::config::{AddressMapping, Config};
 use crate::cpu::{CpuAccount, Ticker};
+use crate::host::filesystem::tree::Tree;
 use crate::http::serve;
-use crate::image::store::Manifest;
+use crate::image::store::{Entry, Manifest};
 use crate::image::{ImageError, ImageStore};
 use crate::instance::{Instance, Life};
 use crate::log::Log;
 use crate::memory::MemoryAccount;
-use crate::module::{Entry, Module, Modules};
+use crate::module::{self, Module, Modules};
 use crate::network::{GroupNetwork, Services};
 use crate::program::Program;
 use crate::spec::{ServiceTable, Spec, StartError};
@@ -115,8 +118,10 @@ impl Runtime {
         let program = Arc::new(self.program(spec, &manifest, path, Arc::clone(&module), place));
         let life = Arc::new(Life::new());
         match &module.entry {
-            Entry::Command(pre) => command::start(Arc::clone(&program), pre.clone(), Arc::clone(&life)).await?,
-            Entry::Server(pre) => serve::start(Arc::clone(&program), pre.clone(), address, Arc::clone(&life)).await?,
+            module::Entry::Command(pre) => command::start(Arc::clone(&program), pre.clone(), Arc::clone(&life)).await?,
+            module::Entry::Server(pre) => {
+                serve::start(Arc::clone(&program), pre.clone(), address, Arc::clone(&life)).await?
+            }
         }
         Ok(Instance::new(program, life))
     }
@@ -131,6 +136,15 @@ impl Runtime {
         self.images.manifest(&found.id).map_err(failed)
     }
 
+    /// The files that a program sees of its image; a module alone is not worth a file system.
+    fn image_files(&self, manifest: &Manifest) -> BTreeMap<String, PathBuf> {
+        if manifest.files.values().all(|entry| entry.wasm) {
+            return BTreeMap::new();
+        }
+        let blob = |(path, entry): (&String, &Entry)| (path.clone(), self.images.blob_path(&entry.digest));
+        manifest.files.iter().map(blob).collect()
+    }
+
     async fn module(&self, manifest: &Manifest, path: &str) -> Result<Arc<Module>, StartError> {
         let entry = manifest.files.get(path).ok_or_else(|| StartError::NoModule(path.to_owned()))?;
         let module = self.modules.get(&entry.digest, &self.images.blob_path(&entry.digest)).await;
@@ -143,6 +157,7 @@ impl Runtime {
     }
 
     fn program(&self, spec: Spec, manifest: &Manifest, path: String, module: Arc<Module>, place: Place) -> Program {
+        let files = self.image_files(manifest);
         let mut env = manifest.env.clone();
         for (name, value) in spec.env {
             env.retain(|(other, _)| *other != name);
@@ -154,6 +169,7 @@ impl Runtime {
             module,
             args,
             env,
+            tree: Tree::new(spec.mounts, files).map(Arc::new),
             network: Arc::new(GroupNetwork::new(spec.group, self.mapping, Arc::clone(&self.services))),
             log: Arc::new(Log::new(spec.log_path)),
             memory: Arc::new(MemoryAccount::new(spec.memory_bytes_max)),
@@ -215,10 +231,7 @@ fn choose_module(manifest: &Manifest, args: &[String]) -> Result<String, StartEr
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-    use std::collections::BTreeMap;
-
     use super::*;
-    use crate::image::store::Entry;
 
     fn manifest(paths: &[&str], entrypoint: &[&str]) -> Manifest {
         let entry = |path: &str| Entry { digest: String::new(), size_bytes: 0, wasm: path.ends_with(".wasm") };

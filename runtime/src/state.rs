@@ -9,6 +9,8 @@ use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use crate::cpu::{self, Meter};
+use crate::host::filesystem::FilesView;
+use crate::host::filesystem::tree::Tree;
 use crate::host::sockets::{self, Sockets};
 use crate::host::stdio::Output;
 use crate::http::outbound::Outbound;
@@ -33,10 +35,16 @@ pub(crate) struct State {
     table: ResourceTable,
     outbound: Outbound,
     sockets: Sockets,
+    tree: Option<Arc<Tree>>,
     limiter: Limiter,
 }
 
 impl State {
+    /// What a host call on files works with.
+    pub(crate) fn files(&mut self) -> FilesView<'_> {
+        FilesView { tree: self.tree.as_deref(), table: &mut self.table }
+    }
+
     /// What a host call on sockets works with.
     pub(crate) fn sockets(&mut self) -> (&mut WasiSocketsCtx, &mut ResourceTable, &mut Sockets) {
         (self.wasi.sockets(), &mut self.table, &mut self.sockets)
@@ -67,6 +75,7 @@ pub(crate) fn store(program: &Arc<Program>, meter: Arc<Meter>) -> Store<State> {
         table,
         outbound: Outbound::new(Arc::clone(&program.network)),
         sockets: Sockets::new(Arc::clone(&program.network)),
+        tree: program.tree.clone(),
         limiter: Limiter::new(Arc::clone(&program.memory)),
     };
     let mut store = Store::new(program.module.engine(), state);

@@ -1,0 +1,364 @@
+//! Decides what a path means: which mount it is in, and what is there.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fs::File;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat, openat2};
+use rustix::io::Errno;
+
+use crate::host::bindings::wasi::filesystem::types::{DescriptorType, ErrorCode};
+use crate::spec::{self, Mount, MountSource};
+
+/// A path that is longer is refused before it is looked at.
+const PATH_BYTES_MAX: usize = 4096;
+/// Entries of one directory that are listed.
+pub(crate) const ENTRIES_MAX: usize = 16 << 10;
+
+/// A program's file system.
+#[derive(Debug)]
+pub(crate) struct Tree {
+    /// Longest path first, so that the first that fits is the innermost.
+    mounts: Vec<Branch>,
+}
+
+#[derive(Debug)]
+struct Branch {
+    /// Normal, without a slash at its end; the root is empty.
+    path: String,
+    source: Source,
+    read_only: bool,
+}
+
+#[derive(Debug)]
+enum Source {
+    Files(Arc<HashMap<String, spec::File>>),
+    Host(PathBuf),
+    /// The files of the image, by path relative to the root, and where their contents are.
+    Image(BTreeMap<String, PathBuf>),
+}
+
+/// What is at a path.
+#[derive(Debug)]
+pub(crate) enum Node {
+    Directory,
+    Memory(Bytes),
+    /// Something below a host mount, which only the host knows more of.
+    Host(HostNode),
+}
+
+/// A path below a host mount.
+#[derive(Clone, Debug)]
+pub(crate) struct HostNode {
+    root: PathBuf,
+    /// Relative to the root; empty for the root itself.
+    pub(crate) path: String,
+    pub(crate) read_only: bool,
+}
+
+impl Tree {
+    /// The tree of some mounts over the files of an image; `None` if there is nothing at all.
+    pub(crate) fn new(mounts: Vec<Mount>, image: BTreeMap<String, PathBuf>) -> Option<Self> {
+        let mut branches: Vec<Branch> = mounts.into_iter().map(branch).collect();
+        if !image.is_empty() {
+            let image = image.into_iter().map(|(path, blob)| (path.trim_matches('/').to_owned(), blob)).collect();
+            branches.push(Branch { path: String::new(), source: Source::Image(image), read_only: true });
+        }
+        // Stable, so that a mount on the root is before the image.
+        branches.sort_by_key(|branch| std::cmp::Reverse(branch.path.len()));
+        (!branches.is_empty()).then_some(Self { mounts: branches })
+    }
+
+    /// What is at an absolute path in normal form.
+    pub(crate) fn look(&self, path: &str) -> Result<Node, ErrorCode> {
+        let path = path.trim_end_matches('/');
+        let found = self.branch(path).and_then(|(branch, rest)| branch.look(rest));
+        match found {
+            Some(node) => Ok(node),
+            // A mount below it makes it a directory, whatever it is in.
+            None if path.is_empty() || self.below(path).next().is_some() => Ok(Node::Directory),
+            None => Err(ErrorCode::NoEntry),
+        }
+    }
+
+    /// Where below a host mount a path is, if it is.
+    pub(crate) fn host(&self, path: &str) -> Option<HostNode> {
+        let (branch, rest) = self.branch(path.trim_end_matches('/'))?;
+        match branch.look(rest) {
+            Some(Node::Host(node)) => Some(node),
+            Some(Node::Directory | Node::Memory(_)) | None => None,
+        }
+    }
+
+    /// Whether something is mounted exactly there.
+    pub(crate) fn is_mount(&self, path: &str) -> bool {
+        let path = path.trim_end_matches('/');
+        path.is_empty() || self.mounts.iter().any(|branch| branch.path == path)
+    }
+
+    /// The names in the virtual part of a directory, and what they are. A host directory's own are not among them.
+    pub(crate) fn list(&self, path: &str) -> BTreeMap<String, DescriptorType> {
+        let path = path.trim_end_matches('/');
+        let mut names: BTreeMap<String, DescriptorType> = BTreeMap::new();
+        if let Some((branch, rest)) = self.branch(path) {
+            names.extend(branch.list(rest));
+        }
+        let mounted: BTreeSet<String> =
+            self.below(path).filter_map(|rest| rest.split('/').next()).map(str::to_owned).collect();
+        for name in mounted {
+            let kind = self.kind(&format!("{path}/{name}"));
+            names.insert(name, kind);
+        }
+        names
+    }
+
+    fn kind(&self, path: &str) -> DescriptorType {
+        match self.look(path) {
+            Ok(Node::Memory(_)) => DescriptorType::RegularFile,
+            Ok(Node::Host(node)) => node.kind().unwrap_or(DescriptorType::Unknown),
+            Ok(Node::Directory) | Err(_) => DescriptorType::Directory,
+        }
+    }
+
+    fn branch<'p>(&self, path: &'p str) -> Option<(&Branch, &'p str)> {
+        self.mounts.iter().find_map(|branch| strip(path, &branch.path).map(|rest| (branch, rest)))
+    }
+
+    /// The mounts below a path, relative to it.
+    fn below(&self, path: &str) -> impl Iterator<Item = &str> {
+        self.mounts.iter().filter_map(move |branch| strip(&branch.path, path).filter(|rest| !rest.is_empty()))
+    }
+}
+
+impl Branch {
+    fn look(&self, rest: &str) -> Option<Node> {
+        match &self.source {
+            Source::Files(files) => {
+                if let Some(file) = files.get(rest) {
+                    return Some(Node::Memory(file.data.clone()));
+                }
+                let directory = rest.is_empty() || files.keys().any(|path| strip(path, rest).is_some());
+                directory.then_some(Node::Directory)
+            }
+            Source::Image(files) => {
+                if let Some(blob) = files.get(rest) {
+                    return Some(Node::Host(HostNode { root: blob.clone(), path: String::new(), read_only: true }));
+                }
+                let directory = rest.is_empty() || files.keys().any(|path| strip(path, rest).is_some());
+                directory.then_some(Node::Directory)
+            }
+            Source::Host(root) => {
+                let node = HostNode { root: root.clone(), path: rest.to_owned(), read_only: self.read_only };
+                Some(Node::Host(node))
+            }
+        }
+    }
+
+    fn list(&self, rest: &str) -> BTreeMap<String, DescriptorType> {
+        match &self.source {
+            Source::Files(files) => children(files.keys(), rest),
+            Source::Image(files) => children(files.keys(), rest),
+            Source::Host(_) => BTreeMap::new(),
+        }
+    }
+}
+
+impl HostNode {
+    /// Opens it. The kernel resolves the path and refuses to leave the mount, by links or otherwise.
+    pub(crate) fn open(&self, flags: OFlags, mode: Mode) -> Result<OwnedFd, Errno> {
+        // A pipe must not block the thread; `openat2` takes neither flag with `PATH`, which opens nothing.
+        let careful = OFlags::NOCTTY | OFlags::NONBLOCK;
+        let flags = OFlags::CLOEXEC | if flags.contains(OFlags::PATH) { flags } else { flags | careful };
+        if self.path.is_empty() {
+            return openat(CWD, &self.root, flags, mode);
+        }
+        let root = openat(CWD, &self.root, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+        let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
+        openat2(root, &self.path, flags, mode, resolve)
+    }
+
+    /// Its parent directory and its name in it.
+    pub(crate) fn open_parent(&self) -> Result<(OwnedFd, String), Errno> {
+        let (parent, name) = self.path.rsplit_once('/').unwrap_or(("", &self.path));
+        if name.is_empty() {
+            return Err(Errno::BUSY);
+        }
+        let parent = Self { path: parent.to_owned(), ..self.clone() };
+        Ok((parent.open(OFlags::PATH | OFlags::DIRECTORY, Mode::empty())?, name.to_owned()))
+    }
+
+    pub(crate) fn metadata(&self, follow: OFlags) -> Result<std::fs::Metadata, ErrorCode> {
+        let file = File::from(self.open(OFlags::PATH | follow, Mode::empty())?);
+        Ok(file.metadata()?)
+    }
+
+    fn kind(&self) -> Result<DescriptorType, ErrorCode> {
+        self.metadata(OFlags::empty()).map(|metadata| kind_of(metadata.file_type()))
+    }
+}
+
+/// A path of the guest in normal form: absolute, without `.`, `..` and doubled slashes.
+pub(crate) fn join(directory: &str, path: &str) -> Result<String, ErrorCode> {
+    if path.is_empty() {
+        return Err(ErrorCode::NoEntry);
+    }
+    if path.starts_with('/') || path.contains('\0') {
+        return Err(ErrorCode::NotPermitted);
+    }
+    if directory.len() + path.len() > PATH_BYTES_MAX {
+        return Err(ErrorCode::NameTooLong);
+    }
+    let mut words: Vec<&str> = directory.split('/').filter(|word| !word.is_empty()).collect();
+    for word in path.split('/') {
+        match word {
+            "" | "." => {}
+            // Above the root is nothing.
+            ".." => drop(words.pop().ok_or(ErrorCode::NotPermitted)?),
+            word => words.push(word),
+        }
+    }
+    Ok(format!("/{}", words.join("/")))
+}
+
+pub(crate) fn kind_of(kind: std::fs::FileType) -> DescriptorType {
+    use std::os::unix::fs::FileTypeExt;
+    match () {
+        () if kind.is_file() => DescriptorType::RegularFile,
+        () if kind.is_dir() => DescriptorType::Directory,
+        () if kind.is_symlink() => DescriptorType::SymbolicLink,
+        () if kind.is_fifo() => DescriptorType::Fifo,
+        () if kind.is_socket() => DescriptorType::Socket,
+        () if kind.is_char_device() => DescriptorType::CharacterDevice,
+        () if kind.is_block_device() => DescriptorType::BlockDevice,
+        () => DescriptorType::Unknown,
+    }
+}
+
+fn branch(mount: Mount) -> Branch {
+    let path = Path::new("/").join(&mount.path);
+    let words: Vec<_> = path.iter().skip(1).map(|word| word.to_string_lossy()).collect();
+    let path = words.iter().fold(String::new(), |path, word| format!("{path}/{word}"));
+    let (source, read_only) = match mount.source {
+        MountSource::Files(files) => (Source::Files(files), true),
+        MountSource::Host(root) => (Source::Host(root), mount.read_only),
+    };
+    Branch { path, source, read_only }
+}
+
+/// What of `path` is left below `prefix`; whole words only.
+fn strip<'p>(path: &'p str, prefix: &str) -> Option<&'p str> {
+    if prefix.is_empty() {
+        return Some(path.trim_start_matches('/'));
+    }
+    let rest = path.strip_prefix(prefix)?;
+    if rest.is_empty() { Some(rest) } else { rest.strip_prefix('/') }
+}
+
+fn children<'p>(paths: impl Iterator<Item = &'p String>, directory: &str) -> BTreeMap<String, DescriptorType> {
+    let mut names = BTreeMap::new();
+    for rest in paths.filter_map(|path| strip(path, directory)).filter(|rest| !rest.is_empty()) {
+        let (name, kind) = match rest.split_once('/') {
+            Some((name, _)) => (name, DescriptorType::Directory),
+            None => (rest, DescriptorType::RegularFile),
+        };
+        names.insert(name.to_owned(), kind);
+    }
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+
+    fn files(paths: &[&str]) -> MountSource {
+        let file = || spec::File { data: Bytes::from_static(b"x"), mode: 0o644 };
+        MountSource::Files(Arc::new(paths.iter().map(|path| ((*path).to_owned(), file())).collect()))
+    }
+
+    fn tree(mounts: &[(&str, MountSource)]) -> Tree {
+        let mount = |(path, source): &(&str, MountSource)| Mount {
+            path: (*path).to_owned(),
+            source: source.clone(),
+            read_only: true,
+        };
+        Tree::new(mounts.iter().map(mount).collect(), BTreeMap::new()).unwrap()
+    }
+
+    fn shown(tree: &Tree, path: &str) -> String {
+        match tree.look(path) {
+            Ok(Node::Directory) => tree.list(path).into_keys().collect::<Vec<_>>().join(" ") + "/",
+            Ok(Node::Memory(_)) => "file".to_owned(),
+            Ok(Node::Host(node)) => format!("host {:?} {}", node.root, node.path),
+            Err(code) => code.name().to_owned(),
+        }
+    }
+
+    #[test]
+    fn paths_are_looked_up_in_the_innermost_mount() {
+        let tree = tree(&[
+            ("/etc/app/", files(&["a.conf", "sub/b.conf"])),
+            ("/etc/app/sub/c.conf", files(&[""])),
+            ("/data", MountSource::Host("/host".into())),
+        ]);
+        for (path, what) in [
+            ("/", "data etc/"),
+            ("/etc", "app/"),
+            ("/etc/app", "a.conf sub/"),
+            ("/etc/app/a.conf", "file"),
+            ("/etc/app/sub", "b.conf c.conf/"),
+            ("/etc/app/sub/c.conf", "file"),
+            ("/etc/app/su", "no-entry"),
+            ("/et", "no-entry"),
+            ("/data", "host \"/host\" "),
+            ("/data/x/y", "host \"/host\" x/y"),
+            ("/database", "no-entry"),
+        ] {
+            assert_eq!(shown(&tree, path), what, "{path}");
+        }
+    }
+
+    #[test]
+    fn the_files_of_the_image_are_under_everything() {
+        let image = BTreeMap::from([("/app.wasm".to_owned(), "/blob".into()), ("/etc/x".to_owned(), "/blob".into())]);
+        let mount = Mount { path: "/etc/app".to_owned(), source: files(&["a"]), read_only: true };
+        let tree = Tree::new(vec![mount], image).unwrap();
+        assert_eq!(shown(&tree, "/"), "app.wasm etc/");
+        assert_eq!(shown(&tree, "/etc"), "app x/");
+        assert_eq!(shown(&tree, "/app.wasm"), "host \"/blob\" ");
+        assert!(Tree::new(Vec::new(), BTreeMap::new()).is_none());
+    }
+
+    #[test]
+    fn paths_come_to_normal_form_and_stay_below_the_root() {
+        for (directory, path, joined) in [
+            ("/", "a", Ok("/a")),
+            ("/a", "b//c/./d/", Ok("/a/b/c/d")),
+            ("/a/b", "../c", Ok("/a/c")),
+            ("/a", "..", Ok("/")),
+            ("/a", "../..", Err(ErrorCode::NotPermitted)),
+            ("/", "/etc", Err(ErrorCode::NotPermitted)),
+            ("/", "a\0b", Err(ErrorCode::NotPermitted)),
+            ("/", "", Err(ErrorCode::NoEntry)),
+        ] {
+            assert_eq!(join(directory, path), joined.map(str::to_owned), "{directory} {path}");
+        }
+    }
+
+    #[test]
+    fn a_link_that_leads_out_of_its_mount_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir(dir.path().join("in")).unwrap();
+        std::fs::write(dir.path().join("secret"), "x").unwrap();
+        std::os::unix::fs::symlink("../secret", dir.path().join("in/out")).unwrap();
+        std::os::unix::fs::symlink("/etc/passwd", dir.path().join("in/absolute")).unwrap();
+        let tree = tree(&[("/m", MountSource::Host(dir.path().join("in")))]);
+        for path in ["/m/out", "/m/absolute"] {
+            let opened = tree.host(path).unwrap().open(OFlags::RDONLY, Mode::empty());
+            assert_eq!(opened.unwrap_err(), Errno::XDEV, "{path}");
+        }
+    }
+}
