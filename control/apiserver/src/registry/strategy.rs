@@ -80,6 +80,19 @@ pub trait Strategy: Send + Sync + 'static {
         None
     }
 
+    /// Whether a DELETE leaves the object there whatever its finalizers say, and marks it (namespaces go through
+    /// `/finalize` when their content has gone). Asked before the ordinary rules of deletion.
+    fn holds_deletion(&self, object: &mut Value, now: Now) -> bool {
+        let _ = (object, now);
+        false
+    }
+
+    /// Whether an object that is being deleted and has no finalizers left may go now.
+    fn may_go(&self, object: &Value) -> bool {
+        let _ = object;
+        true
+    }
+
     /// Allocates what the object needs and writes it into it (cluster IPs, node ports). `old` is given on update.
     /// What is allocated is kept by `commit` and given back by `rollback`. Runs after defaulting, before validation.
     fn begin<'a>(

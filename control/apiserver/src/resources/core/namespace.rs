@@ -1,10 +1,11 @@
 //! Namespace: carries its own name as a label, and goes only when its content has gone.
 
 use serde_json::{Value, json};
+use time::format_description::well_known::Rfc3339;
 
 use crate::field::{Error, Errors, Path};
 use crate::object::{Fields, as_map};
-use crate::registry::resource::{Column, Resource, Scope, Subresource, Verb};
+use crate::registry::resource::{Column, Now, Resource, Scope, Subresource, Verb};
 use crate::registry::strategy::{Context, NameRule, Strategy};
 use crate::resources::{age, keep};
 use crate::validation::{check, names};
@@ -84,9 +85,33 @@ impl Strategy for Namespace {
         }
     }
 
+    fn holds_deletion(&self, object: &mut Value, now: Now) -> bool {
+        if is_deleting(object) {
+            return !self.may_go(object);
+        }
+        // The first DELETE only marks, even when there is nothing to wait for.
+        object.set("metadata.deletionTimestamp", timestamp(now));
+        object.set("status.phase", "Terminating");
+        true
+    }
+
+    fn may_go(&self, object: &Value) -> bool {
+        object.list_at("spec.finalizers").is_empty()
+    }
+
     fn name_rule(&self) -> NameRule {
         NameRule::DnsLabel
     }
+}
+
+fn is_deleting(object: &Value) -> bool {
+    object.at("metadata.deletionTimestamp").is_some_and(|time| !time.is_null())
+}
+
+/// RFC 3339 in whole seconds, as all times of metadata are.
+fn timestamp(now: Now) -> String {
+    let seconds = now.0.replace_nanosecond(0).unwrap_or(now.0);
+    seconds.format(&Rfc3339).expect("a time of this era can be written")
 }
 
 fn label(object: &mut Value, name: String) {
@@ -113,13 +138,29 @@ fn validate_finalizer(path: &Path, finalizer: &str) -> Errors {
 fn validate_phase(object: &Value) -> Errors {
     let path = Path::new("status.Phase");
     let phase = object.str_at("status.phase");
-    let deleting = object.at("metadata.deletionTimestamp").is_some_and(|time| !time.is_null());
-    match (deleting, phase) {
+    match (is_deleting(object), phase) {
         (true, "Terminating") | (false, "Active") => Vec::new(),
         (true, _) => {
             let fault = "may only be 'Terminating' if `deletionTimestamp` is not empty";
             vec![Error::invalid(&path, phase, fault)]
         }
         (false, _) => vec![Error::invalid(&path, phase, "may only be 'Active' if `deletionTimestamp` is empty")],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_namespace_stays_until_its_finalizers_have_gone() {
+        let mut object = json!({"metadata": {"name": "a"}, "spec": {"finalizers": ["kubernetes"]}});
+        let now = Now(time::OffsetDateTime::UNIX_EPOCH);
+        assert!(Namespace.holds_deletion(&mut object, now));
+        assert_eq!(object.str_at("metadata.deletionTimestamp"), "1970-01-01T00:00:00Z");
+        assert_eq!(object.str_at("status.phase"), "Terminating");
+        assert!(Namespace.holds_deletion(&mut object, now));
+        object.set("spec.finalizers", json!([]));
+        assert!(!Namespace.holds_deletion(&mut object, now));
     }
 }

@@ -4,10 +4,13 @@ mod allocate;
 mod cells;
 mod default;
 mod family;
+mod kubernetes;
 mod ports;
 mod shape;
 mod update;
 mod validate;
+
+pub use kubernetes::kubernetes;
 
 use futures::future::BoxFuture;
 use serde_json::{Value, json};
