@@ -253,7 +253,7 @@ fn list_of(
         })
     };
     match lists.get(&(name, row.json)).or_else(by_inlining) {
-        Some([list, keys, map]) if map.is_empty() => ((*list).to_owned(), (*keys).to_owned()),
+        Some([list, keys, ""]) => ((*list).to_owned(), (*keys).to_owned()),
         Some([_, _, map]) => ((*map).to_owned(), String::new()),
         None => Default::default(),
     }

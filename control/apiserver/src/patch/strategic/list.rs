@@ -159,10 +159,11 @@ fn merge_elements(
 
 /// The elements that `order` names in that order, the others as they stand on the server, woven together.
 fn in_order(merged: Vec<Value>, order: &[Value], server: &[Value], merge_key: &str) -> Result<Vec<Value>, Failure> {
-    if !merge_key.is_empty() && !merged.is_empty() {
-        if let Some(at) = order.iter().position(|element| !element.is_object()) {
-            return Err(bare(format!("value for key {at} is not a map")));
-        }
+    if !merge_key.is_empty()
+        && !merged.is_empty()
+        && let Some(at) = order.iter().position(|element| !element.is_object())
+    {
+        return Err(bare(format!("value for key {at} is not a map")));
     }
     let ranks = |list: &[Value]| -> Result<HashMap<String, usize>, Failure> {
         let mut ranks = HashMap::new();
