@@ -29,7 +29,7 @@ pub(crate) struct Batch<'a> {
     latest: HashMap<Key, usize>,
 }
 
-/// One copy of each resource and namespace name, shared by all keys.
+/// One copy of each name of a resource, namespace or field, shared by all objects.
 #[derive(Default)]
 pub(crate) struct Names(HashSet<Arc<str>>);
 
@@ -75,7 +75,7 @@ impl<'a> Batch<'a> {
         }
         let revision = Revision(self.revision.0 + 1);
         let value = with_revision(&draft, revision)?;
-        let index = shared_index(draft.index, previous.as_ref());
+        let index = shared_index(self.names.interned_fields(draft.index), previous.as_ref());
         let key = previous.as_ref().map_or_else(|| self.names.interned(key), |object| object.key.clone());
         let object = Some(Object { key: key.clone(), revision, value, index });
         let event = Arc::new(Event { revision, object, previous });
@@ -148,6 +148,14 @@ impl Names {
     /// The key with its resource and namespace shared.
     pub(crate) fn interned(&mut self, key: Key) -> Key {
         Key { resource: self.shared(&key.resource), namespace: self.shared(&key.namespace), name: key.name }
+    }
+
+    /// The index with the names of its fields shared.
+    fn interned_fields(&mut self, mut index: Index) -> Index {
+        for (name, _) in &mut index.fields {
+            *name = self.shared(name);
+        }
+        index
     }
 
     /// The one copy of this name.
