@@ -8,7 +8,10 @@ use crate::field::{Error, Errors, Path};
 use crate::object::Fields;
 use crate::resources::address;
 use crate::resources::core::endpoints::PROTOCOLS;
-use crate::validation::{check, ip, names, one_of};
+use crate::validation::{Faults, check, ip, names, one_of};
+
+/// What is wrong with a name.
+type Rule = fn(&str) -> Faults;
 
 const ENDPOINTS_MAX: usize = 1000;
 const ADDRESSES_MAX: usize = 100;
@@ -97,12 +100,11 @@ fn one_address(kind: &str, path: &Path, index: usize, text: &str) -> Errors {
 
 fn hints(path: &Path, hints: Option<&Value>) -> Errors {
     let Some(hints) = hints else { return Errors::new() };
-    let rows: [(&str, fn(&str) -> Vec<String>); 2] =
-        [("forZones", names::label_value), ("forNodes", names::dns_subdomain)];
+    let rows: [(&str, Rule); 2] = [("forZones", names::label_value), ("forNodes", names::dns_subdomain)];
     rows.into_iter().flat_map(|(field, rule)| hint_names(&path.child(field), hints.list_at(field), rule)).collect()
 }
 
-fn hint_names(path: &Path, hints: &[Value], rule: fn(&str) -> Vec<String>) -> Errors {
+fn hint_names(path: &Path, hints: &[Value], rule: Rule) -> Errors {
     if hints.len() > HINTS_MAX {
         return vec![Error::too_many(path, hints.len(), HINTS_MAX)];
     }

@@ -1,5 +1,6 @@
 //! `networking.k8s.io/v1`: who may talk to whom, and how the outside comes in.
 
+mod ingress;
 mod ingress_class;
 mod network_policy;
 
@@ -7,7 +8,7 @@ use crate::registry::resource::{Gvk, Resource, Scope};
 
 /// The rows of this group.
 pub fn rows() -> Vec<Resource> {
-    vec![ingress_class::row(), network_policy::row()]
+    vec![ingress::row(), ingress_class::row(), network_policy::row()]
 }
 
 fn new(kind: &str, plural: &str, type_name: &'static str, scope: Scope) -> Resource {
