@@ -24,6 +24,9 @@ use schemas::Root;
 
 const INDEX: &str = "/openapi/v3";
 
+/// What stands under a hash never changes. Upstream says so with `Expires`; an age needs no clock.
+const FOREVER: &str = "public, immutable, max-age=31536000";
+
 /// Answers a path of OpenAPI; `None` if it is none, or of a version that is not served. `hash` is the parameter `hash`.
 pub fn answer(resources: &[Arc<Resource>], path: &str, headers: &HeaderMap, hash: Option<&str>) -> Option<Response> {
     let rest = path.strip_prefix(INDEX)?;
@@ -42,7 +45,7 @@ pub fn answer(resources: &[Arc<Resource>], path: &str, headers: &HeaderMap, hash
     match hash {
         Some(hash) if hash == right => {
             let mut response = document_or_unchanged(&rows, headers, &right);
-            put(&mut response, CACHE_CONTROL, "public, immutable");
+            put(&mut response, CACHE_CONTROL, FOREVER);
             Some(response)
         }
         Some(_) => {

@@ -82,12 +82,20 @@ fn structure(of: &'static Type, about: Option<&About<'_>>, root: Option<&Root>) 
     let mut required = Vec::new();
     flat(of, &mut |field| {
         let mut property = property(field);
-        let said = about.and_then(|about| about.field(field.json()));
-        if let Some((is_required, description)) = said {
-            property["description"] = description;
-            if is_required {
-                required.push(field.json());
+        let always = field.presence() == Presence::Always;
+        let is_required = match about {
+            Some(about) => {
+                let said = about.field(field.json());
+                if let Some((_, description @ Value::String(_))) = &said {
+                    property["description"] = description.clone();
+                }
+                // `k8s-openapi` also requires what it chose to hold without an Option.
+                always && said.is_some_and(|(required, _)| required)
             }
+            None => always && field.shape() != Shape::Pointer,
+        };
+        if is_required {
+            required.push(field.json());
         }
         properties.insert(field.json().to_owned(), property);
     });
