@@ -1,7 +1,8 @@
 //! Reads CRI log files: `TIME STREAM P|F TEXT`, from any line on, and on as they grow.
 
 use std::io::SeekFrom;
-use std::path::Path;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -34,6 +35,8 @@ pub(crate) struct Options {
 /// A log being read.
 #[derive(Debug)]
 pub(crate) struct Reader {
+    path: PathBuf,
+    inode: u64,
     file: BufReader<File>,
     options: Options,
     left: u64,
@@ -57,7 +60,9 @@ impl Reader {
         };
         file.seek(SeekFrom::Start(start)).await?;
         let left = options.limit_bytes.unwrap_or(u64::MAX);
-        Ok(Self { file: BufReader::new(file), options, left, within_line: false, pending: Vec::new() })
+        let inode = file.metadata().await?.ino();
+        let file = BufReader::new(file);
+        Ok(Self { path: path.to_owned(), inode, file, options, left, within_line: false, pending: Vec::new() })
     }
 
     /// The next part of the log, or `None` at its end. `ended` says whether nobody writes to it any more.
@@ -71,6 +76,9 @@ impl Reader {
             if !self.read_line().await? {
                 if last_look {
                     return Ok(None);
+                }
+                if self.moved_on().await? {
+                    continue;
                 }
                 last_look = ended();
                 if !last_look {
@@ -87,6 +95,19 @@ impl Reader {
             }
         }
         Ok(None)
+    }
+
+    /// Whether the file was rotated away, and a new one has been opened in its place.
+    async fn moved_on(&mut self) -> std::io::Result<bool> {
+        // Not there for the moment between two renames.
+        let Ok(now) = tokio::fs::metadata(&self.path).await else { return Ok(false) };
+        if now.ino() == self.inode {
+            return Ok(false);
+        }
+        let file = File::open(&self.path).await?;
+        self.inode = file.metadata().await?.ino();
+        self.file = BufReader::new(file);
+        Ok(true)
     }
 
     /// Whether `pending` has a whole line now.
@@ -202,6 +223,19 @@ mod tests {
         assert_eq!(read(Options { since, ..all.clone() }).await, "two\nthree");
         let shown = read(Options { timestamps: true, limit_bytes: Some(50), ..all }).await;
         assert_eq!(shown, "2026-01-01T00:00:00Z one\n2026-01-01T00:00:01Z two\n");
+    }
+
+    #[tokio::test]
+    async fn a_follower_goes_on_in_the_next_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("0.log");
+        std::fs::write(&path, "2026-01-01T00:00:00Z stdout F one\n").unwrap();
+        let mut reader = Reader::open(&path, Options { follow: true, ..Options::default() }).await.unwrap();
+        assert_eq!(reader.next(|| false).await.unwrap().unwrap(), "one\n");
+        std::fs::rename(&path, dir.path().join("0.log.1")).unwrap();
+        std::fs::write(&path, "2026-01-01T00:00:01Z stdout F two\n").unwrap();
+        assert_eq!(reader.next(|| false).await.unwrap().unwrap(), "two\n");
+        assert_eq!(reader.next(|| true).await.unwrap(), None);
     }
 
     #[tokio::test]
