@@ -94,6 +94,7 @@ impl Strategy for DaemonSet {
 
     fn prepare_for_subresource(&self, _: &Context<'_>, new: &mut Value, old: &Value) {
         keep(new, old, "spec");
+        set_template_generation(new, template_generation(old));
     }
 
     fn validate(&self, _: &Context<'_>, object: &Value) -> Errors {
