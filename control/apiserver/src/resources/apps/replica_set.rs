@@ -29,9 +29,6 @@ pub fn row() -> Resource {
             ]
         },
         cells,
-        selectable_fields: &[("status.replicas", |object| {
-            object.i64_at("status.replicas").unwrap_or_default().to_string()
-        })],
         strategy: &ReplicaSet,
         generation: Generation::Spec,
         status_takes_labels: true,

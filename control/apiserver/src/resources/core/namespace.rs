@@ -24,10 +24,7 @@ pub fn row() -> Resource {
         cells: |object, now| {
             vec![object.str_at("metadata.name").into(), object.str_at("status.phase").into(), age::of(object, now)]
         },
-        selectable_fields: &[
-            ("status.phase", |object| object.str_at("status.phase").to_owned()),
-            ("name", |object| object.str_at("metadata.name").to_owned()),
-        ],
+        selectable_fields: &[("status.phase", |object| object.str_at("status.phase").to_owned())],
         strategy: &Namespace,
         status_takes_labels: true,
         ..super::new("Namespace", "namespaces", "core/v1.Namespace", Scope::Cluster)
