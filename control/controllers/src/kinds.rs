@@ -8,7 +8,6 @@ pub(crate) static PODS: Resource = Resource::new("", "v1", "pods", "Pod");
 pub(crate) static SERVICES: Resource = Resource::new("", "v1", "services", "Service");
 pub(crate) static ENDPOINTS: Resource = Resource::new("", "v1", "endpoints", "Endpoints");
 pub(crate) static CONFIG_MAPS: Resource = Resource::new("", "v1", "configmaps", "ConfigMap");
-pub(crate) static SECRETS: Resource = Resource::new("", "v1", "secrets", "Secret");
 pub(crate) static SERVICE_ACCOUNTS: Resource = Resource::new("", "v1", "serviceaccounts", "ServiceAccount");
 pub(crate) static EVENTS: Resource = Resource::new("", "v1", "events", "Event");
 pub(crate) static DEPLOYMENTS: Resource = Resource::new("apps", "v1", "deployments", "Deployment");

@@ -31,10 +31,16 @@ mod endpoint;
 mod endpoint_slice;
 mod endpoints;
 mod garbage;
+mod job;
 mod namespace;
+mod node_ipam;
+mod node_lifecycle;
+mod node_ttl;
+mod pod_gc;
 mod replicaset;
 mod root_ca;
 mod service_account;
+mod taint_eviction;
 
 use tokio_util::sync::CancellationToken;
 use tracing::info;
@@ -64,9 +70,15 @@ const CONTROLLERS: &[Row] = &[
     Row { name: "namespace", start: namespace::start },
     Row { name: "serviceaccount", start: service_account::start },
     Row { name: "garbage-collector", start: garbage::start },
+    Row { name: "pod-garbage-collector", start: pod_gc::start },
+    Row { name: "node-ipam", start: node_ipam::start },
+    Row { name: "node-lifecycle", start: node_lifecycle::start },
+    Row { name: "taint-eviction", start: taint_eviction::start },
+    Row { name: "ttl", start: node_ttl::start },
     Row { name: "root-ca-certificate-publisher", start: root_ca::start },
     Row { name: "replicaset", start: replicaset::start },
     Row { name: "deployment", start: deployment::start },
+    Row { name: "job", start: job::start },
     Row { name: "endpoints", start: endpoints::start },
     Row { name: "endpointslice", start: endpoint_slice::start },
 ];

@@ -56,10 +56,13 @@ pub(crate) struct Owner {
 pub(crate) struct Labels(Box<[(Box<str>, Box<str>)]>);
 
 /// The annotations that views keep. All others may be large and are read from the API where they matter.
-const ANNOTATIONS_KEPT: [&str; 2] = [POD_DELETION_COST, LAST_CHANGE_TRIGGER_TIME];
+const ANNOTATIONS_KEPT: [&str; 2] = [POD_DELETION_COST, NODE_TTL];
 
 /// How much a pod's deletion costs among its siblings.
 pub(crate) const POD_DELETION_COST: &str = "controller.kubernetes.io/pod-deletion-cost";
+
+/// For how long a node may keep what it has read, in seconds.
+pub(crate) const NODE_TTL: &str = "node.alpha.kubernetes.io/ttl";
 
 /// When the change happened that an endpoint object was last written for.
 pub(crate) const LAST_CHANGE_TRIGGER_TIME: &str = "endpoints.kubernetes.io/last-change-trigger-time";

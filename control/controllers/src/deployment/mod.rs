@@ -36,7 +36,6 @@ use sets::Set;
 struct Controller {
     api: Api,
     recorder: Recorder,
-    sets: Arc<Cache<metadata::ReplicaSet>>,
     pods: Arc<Cache<Pod>>,
 }
 
@@ -50,10 +49,10 @@ pub(crate) fn start(cx: &mut Context) {
     enqueue_adopters(&sets, &deployments, &queue);
     enqueue_emptied(&pods, &sets, &queue);
     let synced = {
-        let (sets, pods) = (sets.clone(), pods.clone());
+        let pods = pods.clone();
         async move { tokio::join!(deployments.synced(), sets.synced(), pods.synced()).0 }
     };
-    let controller = Controller { api: cx.api.clone(), recorder: cx.recorder("deployment-controller"), sets, pods };
+    let controller = Controller { api: cx.api.clone(), recorder: cx.recorder("deployment-controller"), pods };
     cx.run("deployment", queue, controller, synced);
 }
 

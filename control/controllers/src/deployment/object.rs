@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{conditions::Condition, meta::Meta, selector::Selector};
+use crate::{conditions::Condition, meta::Meta, selector::Selector, serde_null};
 
 /// A Deployment. Its annotations are whole, since ReplicaSets inherit them.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -54,7 +54,7 @@ pub(super) struct Status {
     pub(super) unavailable_replicas: Option<i64>,
     pub(super) terminating_replicas: Option<i64>,
     pub(super) collision_count: Option<i64>,
-    #[serde(deserialize_with = "crate::serde_null::as_default")]
+    #[serde(deserialize_with = "serde_null::as_default", serialize_with = "serde_null::empty_as_null")]
     pub(super) conditions: Vec<Condition>,
 }
 

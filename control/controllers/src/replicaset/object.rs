@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{conditions::Condition, meta::Meta, selector::Selector};
+use crate::{conditions::Condition, meta::Meta, selector::Selector, serde_null};
 
 /// A ReplicaSet.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -33,7 +33,7 @@ pub(crate) struct Status {
     pub(crate) available_replicas: Option<i64>,
     pub(crate) terminating_replicas: Option<i64>,
     pub(crate) observed_generation: Option<i64>,
-    #[serde(deserialize_with = "crate::serde_null::as_default")]
+    #[serde(deserialize_with = "serde_null::as_default", serialize_with = "serde_null::empty_as_null")]
     pub(crate) conditions: Vec<Condition>,
 }
 

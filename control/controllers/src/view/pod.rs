@@ -60,6 +60,8 @@ pub(crate) struct Status {
 pub(crate) struct Containers {
     /// The most restarts of any of them.
     pub(crate) restarts: i64,
+    /// The restarts of all of them.
+    pub(crate) restarts_total: i64,
     /// When the last of them ended.
     pub(crate) finished_at: Option<Time>,
 }
@@ -174,5 +176,6 @@ fn containers<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Containers, 
     let statuses = Option::<Vec<ContainerStatus>>::deserialize(deserializer)?.unwrap_or_default();
     let restarts = statuses.iter().map(|status| status.restart_count).max().unwrap_or(0);
     let ends = statuses.iter().filter_map(|status| status.state.terminated.as_ref()?.finished_at);
-    Ok(Containers { restarts, finished_at: ends.max() })
+    let restarts_total = statuses.iter().map(|status| status.restart_count).sum();
+    Ok(Containers { restarts, restarts_total, finished_at: ends.max() })
 }
