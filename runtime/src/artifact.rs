@@ -21,8 +21,6 @@ use tokio::sync::Semaphore;
 use crate::engine::Class;
 use crate::image::{hex, seal};
 
-/// Larger modules are refused before the compiler sees them.
-pub(crate) const MODULE_BYTES_MAX: u64 = 64 << 20;
 /// The child's exit code for a module that can never compile.
 pub(crate) const EXIT_BAD_MODULE: u8 = 2;
 

@@ -16,10 +16,12 @@ use wasi_preview1_component_adapter_provider::{
 use wasmtime::Engine;
 use wit_component::ComponentEncoder;
 
-use crate::artifact::{EXIT_BAD_MODULE, MODULE_BYTES_MAX};
+use crate::artifact::EXIT_BAD_MODULE;
 use crate::engine::{self, Class};
 use crate::image;
 
+/// Larger modules are refused before the compiler sees them.
+const MODULE_BYTES_MAX: u64 = 64 << 20;
 /// Address space, which bounds memory: compiling needs some hundred bytes per byte of code.
 const ADDRESS_SPACE_BYTES_MAX: u64 = 4 << 30;
 const CPU_SECONDS_MAX: u64 = 120;

@@ -31,6 +31,7 @@ impl Class {
     }
 
     /// The class of that name.
+    #[cfg(any(test, feature = "compiler"))]
     pub(crate) fn from_name(name: &str) -> Option<Self> {
         [Self::Dense].into_iter().find(|class| class.name() == name)
     }
