@@ -4,23 +4,24 @@
 //! `Metered` times every poll of a program with the thread's CPU clock and charges it to the program's `CpuAccount`.
 //! While any program is polled, the `Ticker` moves the engines' epoch every 2 ms; at the next tick a running guest
 //! enters `at_tick`, which charges what was used since, and yields: at once if the account is even, or for as long as
-//! it owes. So a busy program never keeps a thread for longer than a tick, and overshoot is repaid.
+//! it owes, or until the programs that compete with it have had their share. So a busy program never keeps a thread for longer than a tick, and overshoot is repaid.
+
+mod shares;
+mod ticker;
 
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::task::{Context, Poll};
-use std::thread::{JoinHandle, Thread};
 use std::time::{Duration, Instant};
 
 use rustix::time::{ClockId, clock_gettime};
-use wasmtime::{Engine, EngineWeak, Store, UpdateDeadline};
+use wasmtime::{Store, UpdateDeadline};
 
-/// How long a busy program keeps its thread.
-const TICK: Duration = Duration::from_millis(2);
-/// Ticks without anything running before the ticker parks: a thread wake-up per poll would cost more.
-const IDLE_TICKS_MAX: u32 = 3;
+pub(crate) use self::shares::Shares;
+pub(crate) use self::ticker::{Running, Ticker};
+
 /// A program may save up one period's worth of quota, never more.
 const PERIOD_NANOS: u64 = 100_000_000;
 const MILLIS_UNLIMITED: u32 = 0;
@@ -33,15 +34,20 @@ pub(crate) struct CpuAccount {
     /// When, in nanoseconds since `opened`, all used time is paid for.
     due_nanos: AtomicU64,
     millis_max: AtomicU32,
+    /// Its part of a core that others want too.
+    weight: u32,
+    shares: Arc<Shares>,
 }
 
 impl CpuAccount {
-    pub(crate) fn new(millis_max: Option<u32>) -> Self {
+    pub(crate) fn new(millis_max: Option<u32>, weight: u32, shares: Arc<Shares>) -> Self {
         Self {
             opened: Instant::now(),
             used_nanos: AtomicU64::new(0),
             due_nanos: AtomicU64::new(0),
             millis_max: AtomicU32::new(millis_max.unwrap_or(MILLIS_UNLIMITED)),
+            weight: weight.max(1),
+            shares,
         }
     }
 
@@ -96,10 +102,12 @@ impl Meter {
     }
 
     /// Charges what the current poll used since it began or was last charged.
-    fn charge(&self, account: &CpuAccount) {
+    fn charge(&self, account: &CpuAccount) -> u64 {
         let now = thread_cpu_nanos();
         let before = self.charged_to_nanos.swap(now, Ordering::Relaxed);
-        account.charge(now.saturating_sub(before));
+        let nanos = now.saturating_sub(before);
+        account.charge(nanos);
+        nanos
     }
 }
 
@@ -139,123 +147,22 @@ pub(crate) fn limit<T>(store: &mut Store<T>, account: Arc<CpuAccount>, meter: Ar
     store.epoch_deadline_callback(move |_| Ok(at_tick(&account, &meter)));
 }
 
-fn at_tick(account: &CpuAccount, meter: &Meter) -> UpdateDeadline {
-    meter.charge(account);
-    let debt = account.debt();
-    if debt.is_zero() {
+fn at_tick(account: &Arc<CpuAccount>, meter: &Meter) -> UpdateDeadline {
+    let used_nanos = meter.charge(account);
+    let workers = tokio::runtime::Handle::current().metrics().num_workers();
+    let id = Arc::as_ptr(account).addr();
+    let ahead = account.shares.ahead(id, account.weight, used_nanos, workers, Instant::now());
+    let pause = account.debt().max(ahead);
+    if pause.is_zero() {
         return UpdateDeadline::YieldCustom(1, Box::pin(tokio::task::yield_now()));
     }
-    UpdateDeadline::YieldCustom(1, Box::pin(tokio::time::sleep(debt)))
+    UpdateDeadline::YieldCustom(1, Box::pin(tokio::time::sleep(pause)))
 }
 
 fn thread_cpu_nanos() -> u64 {
     let time = clock_gettime(ClockId::ThreadCPUTime);
     // A thread's CPU time is positive and far below 584 years.
     (time.tv_sec as u64) * 1_000_000_000 + time.tv_nsec as u64
-}
-
-/// What is polled now: shared between the polls and the ticker.
-#[derive(Debug)]
-pub(crate) struct Running {
-    polls: AtomicUsize,
-    polls_total: AtomicU64,
-    parked: AtomicBool,
-    stopped: AtomicBool,
-    ticker: std::sync::OnceLock<Thread>,
-}
-
-impl Running {
-    fn enter(&self) {
-        self.polls.fetch_add(1, Ordering::SeqCst);
-        self.polls_total.fetch_add(1, Ordering::Relaxed);
-        // `tick` stores `parked` and then reads `polls`, so one of the two sees the other.
-        if self.parked.load(Ordering::SeqCst) && self.parked.swap(false, Ordering::SeqCst) {
-            self.wake();
-        }
-    }
-
-    fn leave(&self) {
-        self.polls.fetch_sub(1, Ordering::SeqCst);
-    }
-
-    fn wake(&self) {
-        if let Some(thread) = self.ticker.get() {
-            thread.unpark();
-        }
-    }
-}
-
-/// The thread that moves the engines' epoch while anything runs, and sleeps otherwise. Dropping it ends the thread.
-#[derive(Debug)]
-pub(crate) struct Ticker {
-    running: Arc<Running>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl Ticker {
-    pub(crate) fn start(engines: &[Engine]) -> std::io::Result<Self> {
-        let running = Arc::new(Running {
-            polls: AtomicUsize::new(0),
-            polls_total: AtomicU64::new(0),
-            parked: AtomicBool::new(false),
-            stopped: AtomicBool::new(false),
-            ticker: std::sync::OnceLock::new(),
-        });
-        let weak: Vec<EngineWeak> = engines.iter().map(Engine::weak).collect();
-        let shared = Arc::clone(&running);
-        let thread = std::thread::Builder::new()
-            .name("epoch".to_owned())
-            .stack_size(64 << 10)
-            .spawn(move || tick(&shared, &weak))?;
-        // Set once, before anyone can poll.
-        let _ = running.ticker.set(thread.thread().clone());
-        Ok(Self { running, thread: Some(thread) })
-    }
-
-    pub(crate) fn running(&self) -> Arc<Running> {
-        Arc::clone(&self.running)
-    }
-}
-
-impl Drop for Ticker {
-    fn drop(&mut self) {
-        self.running.stopped.store(true, Ordering::SeqCst);
-        self.running.wake();
-        if let Some(thread) = self.thread.take() {
-            // It cannot have panicked in a way that matters now.
-            let _ = thread.join();
-        }
-    }
-}
-
-fn tick(running: &Running, engines: &[EngineWeak]) {
-    let (mut idle_ticks, mut polls_seen) = (0, 0);
-    while !running.stopped.load(Ordering::SeqCst) {
-        // After every wake-up too: a program that runs in short bursts must not escape its quota.
-        std::thread::park_timeout(TICK);
-        for engine in engines.iter().filter_map(EngineWeak::upgrade) {
-            engine.increment_epoch();
-        }
-        let polls_total = running.polls_total.load(Ordering::Relaxed);
-        let busy = running.polls.load(Ordering::SeqCst) > 0 || polls_total != polls_seen;
-        idle_ticks = if busy { 0 } else { idle_ticks + 1 };
-        polls_seen = polls_total;
-        if idle_ticks >= IDLE_TICKS_MAX {
-            park(running);
-            idle_ticks = 0;
-        }
-    }
-}
-
-fn park(running: &Running) {
-    running.parked.store(true, Ordering::SeqCst);
-    while running.parked.load(Ordering::SeqCst)
-        && running.polls.load(Ordering::SeqCst) == 0
-        && !running.stopped.load(Ordering::SeqCst)
-    {
-        std::thread::park();
-    }
-    running.parked.store(false, Ordering::SeqCst);
 }
 
 #[cfg(test)]
@@ -279,7 +186,7 @@ mod tests {
 
     #[test]
     fn an_account_without_quota_owes_nothing() {
-        let account = CpuAccount::new(None);
+        let account = CpuAccount::new(None, 2, Arc::default());
         account.charge(10_000 * MS);
         assert_eq!(account.debt(), Duration::ZERO);
         assert_eq!(account.used_nanos(), 10_000 * MS);

@@ -11,12 +11,12 @@ use parking_lot::RwLock;
 use crate::artifact::{Artifacts, CompileError};
 use crate::command;
 use crate::config::{AddressMapping, Config};
-use crate::cpu::{CpuAccount, Ticker};
+use crate::cpu::{CpuAccount, Shares, Ticker};
 use crate::host::filesystem::tree::Tree;
 use crate::http::serve;
 use crate::image::store::{Entry, Manifest};
 use crate::image::{ImageError, ImageStore};
-use crate::instance::{Instance, Life};
+use crate::instance::{Instance, Life, Phase};
 use crate::log::Log;
 use crate::memory::MemoryAccount;
 use crate::module::{self, Module, Modules};
@@ -38,6 +38,7 @@ pub struct Runtime {
     services: Services,
     mapping: AddressMapping,
     ticker: Ticker,
+    shares: Arc<Shares>,
     live: Arc<AtomicUsize>,
     programs_max: usize,
 }
@@ -80,6 +81,7 @@ impl Runtime {
             services: Arc::new(RwLock::default()),
             mapping: config.address_mapping,
             ticker,
+            shares: Arc::default(),
             live: Arc::default(),
             programs_max: programs_max(),
         }))
@@ -100,6 +102,11 @@ impl Runtime {
         self.programs_max
     }
 
+    /// How many programs run now.
+    pub fn programs(&self) -> usize {
+        self.live.load(Ordering::Relaxed)
+    }
+
     /// Where the host reaches what programs know as `address`: for probes and proxies.
     pub fn host_address(&self, address: SocketAddr) -> SocketAddr {
         self.mapping.host_address(address)
@@ -108,7 +115,7 @@ impl Runtime {
     /// Starts a program. When this returns, a command has a running instance and a server has a bound listener.
     ///
     /// # Errors
-    /// See `StartError`. Cancellation safe: a program that was not answered yet may run, but nothing is half done.
+    /// See `StartError`. Cancellation safe: a program whose start nobody waits for any more is killed.
     pub async fn start(&self, spec: Spec) -> Result<Instance, StartError> {
         let place = Place::take(&self.live, self.programs_max)?;
         let manifest = self.manifest(&spec.image)?;
@@ -117,13 +124,14 @@ impl Runtime {
         let address = SocketAddr::new(spec.group.ip, spec.http_port);
         let program = Arc::new(self.program(spec, &manifest, path, Arc::clone(&module), place));
         let life = Arc::new(Life::new());
+        let unclaimed = Unclaimed { life: Some(Arc::clone(&life)) };
         match &module.entry {
             module::Entry::Command(pre) => command::start(Arc::clone(&program), pre.clone(), Arc::clone(&life)).await?,
             module::Entry::Server(pre) => {
                 serve::start(Arc::clone(&program), pre.clone(), address, Arc::clone(&life)).await?
             }
         }
-        Ok(Instance::new(program, life))
+        Ok(unclaimed.claim(program))
     }
 
     fn manifest(&self, image: &str) -> Result<Manifest, StartError> {
@@ -173,9 +181,30 @@ impl Runtime {
             network: Arc::new(GroupNetwork::new(spec.group, self.mapping, Arc::clone(&self.services))),
             log: Arc::new(Log::new(spec.log_path)),
             memory: Arc::new(MemoryAccount::new(spec.memory_bytes_max)),
-            cpu: Arc::new(CpuAccount::new(spec.cpu_millis_max)),
+            cpu: Arc::new(CpuAccount::new(spec.cpu_millis_max, spec.cpu_shares, Arc::clone(&self.shares))),
             running: self.ticker.running(),
             _place: place,
+        }
+    }
+}
+
+/// A program whose caller has no handle yet; if the caller goes away, so does the program.
+struct Unclaimed {
+    // Invariant: there until it is claimed, which consumes it.
+    life: Option<Arc<Life>>,
+}
+
+impl Unclaimed {
+    fn claim(mut self, program: Arc<Program>) -> Instance {
+        let life = self.life.take().expect("claiming consumes it");
+        Instance::new(program, life)
+    }
+}
+
+impl Drop for Unclaimed {
+    fn drop(&mut self) {
+        if let Some(life) = &self.life {
+            life.advance(Phase::Killed);
         }
     }
 }

@@ -68,6 +68,24 @@ async fn a_quota_is_a_share_of_one_core() {
 }
 
 #[tokio::test]
+async fn busy_programs_share_a_thread_by_weight() {
+    let node = Node::open();
+    let image = node.import("actor");
+    let mut hogs = Vec::new();
+    for cpu_shares in [100, 300] {
+        let spec = runtime::Spec { cpu_shares, ..node.spec(&image, &["loop"]) };
+        hogs.push(node.runtime.start(spec).await.unwrap());
+    }
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let [light, heavy] = [0, 1].map(|hog: usize| hogs[hog].stats().cpu_nanos as f64);
+    let ratio = heavy / light;
+    assert!((2.0..4.5).contains(&ratio), "three times the shares got {ratio:.1} times the CPU");
+    for hog in hogs {
+        hog.stop(Duration::ZERO).await;
+    }
+}
+
+#[tokio::test]
 async fn handles_are_bounded() {
     let node = Node::open();
     let (exit, printed) = node.act(&["handles"]).await;

@@ -56,16 +56,8 @@ async fn a_module_is_compiled_once_and_a_stale_artifact_again() {
     let node = Node::open();
     let dir = tempfile::tempdir().unwrap();
     let counter = dir.path().join("count");
-    let compiler = dir.path().join("compile");
     let real = env!("CARGO_BIN_EXE_coracle-compile");
-    let script = format!("#!/bin/sh\necho x >> {}\nexec {real} \"$@\"\n", counter.display());
-    std::fs::write(&compiler, script).unwrap();
-    let runtime = Runtime::open(runtime::Config {
-        data_dir: dir.path().join("data"),
-        compiler: vec!["/bin/sh".into(), compiler.into()],
-        address_mapping: runtime::AddressMapping::AnyIp { network: [10, 42, 0, 0].into(), prefix_len: 18 },
-    });
-    let runtime = runtime.unwrap();
+    let runtime = with_compiler(dir.path(), &format!("echo x >> {}\nexec {real} \"$@\"\n", counter.display()));
     let image = runtime.images().import("a", &crate::node::guest("hello-command")).unwrap();
     let starts = (0..4).map(|_| runtime.start(node.spec(&image.id, &["0", "1"])));
     for start in futures::future::join_all(starts).await {
@@ -78,4 +70,58 @@ async fn a_module_is_compiled_once_and_a_stale_artifact_again() {
     std::fs::write(&artifact, b"compiled by another version").unwrap();
     runtime.start(node.spec(&image.id, &["0", "1"])).await.unwrap().wait().await;
     assert_eq!(compiled(), 2);
+}
+
+/// A runtime of its own whose compiler is a shell script.
+fn with_compiler(dir: &std::path::Path, script: &str) -> std::sync::Arc<Runtime> {
+    let compiler = dir.join("compile");
+    std::fs::write(&compiler, script).unwrap();
+    let config = runtime::Config {
+        data_dir: dir.join("data"),
+        compiler: vec!["/bin/sh".into(), compiler.into()],
+        address_mapping: runtime::AddressMapping::AnyIp { network: [10, 42, 0, 0].into(), prefix_len: 18 },
+    };
+    Runtime::open(config).unwrap()
+}
+
+#[tokio::test]
+async fn a_module_that_kills_the_compiler_is_bad_and_not_tried_again() {
+    let node = Node::open();
+    let dir = tempfile::tempdir().unwrap();
+    let count = dir.path().join("count");
+    let runtime = with_compiler(dir.path(), &format!("echo x >> {}\nkill -9 $$\n", count.display()));
+    let image = runtime.images().import("a", &crate::node::guest("hello-command")).unwrap();
+    for _ in 0..3 {
+        let start = runtime.start(node.spec(&image.id, &[])).await;
+        let Err(StartError::BadModule { reason, .. }) = start else { panic!("{start:?}") };
+        assert!(reason.contains("limit"), "{reason}");
+    }
+    assert_eq!(std::fs::read_to_string(&count).unwrap().lines().count(), 1);
+}
+
+#[tokio::test]
+async fn a_compiler_that_fails_is_tried_again() {
+    let node = Node::open();
+    let dir = tempfile::tempdir().unwrap();
+    let runtime = with_compiler(dir.path(), "echo no room >&2\nexit 1\n");
+    let image = runtime.images().import("a", &crate::node::guest("hello-command")).unwrap();
+    for _ in 0..2 {
+        let start = runtime.start(node.spec(&image.id, &[])).await;
+        let Err(StartError::Failed { source, .. }) = start else { panic!("{start:?}") };
+        assert!(source.to_string().contains("no room"), "{source}");
+    }
+}
+
+#[tokio::test]
+async fn a_start_that_nobody_waits_for_leaves_nothing_running() {
+    let node = Node::open();
+    let image = node.import("actor");
+    // Compiled before, so that what is given up on below is the start alone.
+    node.runtime.start(node.spec(&image, &["print", "x"])).await.unwrap().wait().await;
+    let mut start = Box::pin(node.runtime.start(node.spec(&image, &["flood", "10000000"])));
+    assert!(futures::poll!(&mut start).is_pending());
+    drop(start);
+    // The process has a place again for each program that is gone.
+    tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    assert_eq!(node.runtime.programs(), 0);
 }
