@@ -9,16 +9,16 @@ use wasmtime_wasi::p2::bindings::CommandPre;
 
 use crate::cpu::{Meter, Metered};
 use crate::exit;
-use crate::instance::{Life, Phase};
+use crate::instance::Phase;
 use crate::program::Program;
 use crate::spec::{Exit, ExitReason, StartError};
 use crate::state::{self, State};
 
 /// Starts the program on a task of its own. When this returns, its instance exists or the life has ended.
-pub(crate) async fn start(program: Arc<Program>, pre: CommandPre<State>, life: Arc<Life>) -> Result<(), StartError> {
+pub(crate) async fn start(program: Arc<Program>, pre: CommandPre<State>) -> Result<(), StartError> {
     let (started, heard) = oneshot::channel();
-    let (account, running) = (Arc::clone(&program.cpu), Arc::clone(&program.running));
-    let task = Metered::new(account, running, |meter| live(program, pre, life, meter, started));
+    let (account, running) = (Arc::clone(&program.life.cpu), Arc::clone(&program.running));
+    let task = Metered::new(account, running, |meter| live(program, pre, meter, started));
     // The life owns it: the task ends when it is killed.
     tokio::spawn(task);
     heard.await.unwrap_or(Ok(()))
@@ -27,7 +27,6 @@ pub(crate) async fn start(program: Arc<Program>, pre: CommandPre<State>, life: A
 async fn live(
     program: Arc<Program>,
     pre: CommandPre<State>,
-    life: Arc<Life>,
     meter: Arc<Meter>,
     started: oneshot::Sender<Result<(), StartError>>,
 ) {
@@ -35,13 +34,16 @@ async fn live(
     let run = AssertUnwindSafe(run(&program, pre, meter, started)).catch_unwind();
     let exit = tokio::select! {
         biased;
-        () = life.killed() => Exit::killed(),
+        () = program.life.killed() => Exit::killed(),
         exit = run => exit.unwrap_or_else(|_| exit::of_panic()),
     };
     if exit.reason == ExitReason::Error && !exit.message.is_empty() {
-        tracing::info!(program = %program.id, code = exit.code, "a program failed");
+        tracing::info!(program = %program.life.id, code = exit.code, "a program failed");
     }
     program.log.finish();
+    let life = Arc::clone(&program.life);
+    // Whoever hears of the end finds everything given back.
+    drop(program);
     life.advance(Phase::Ended(exit));
 }
 
@@ -69,9 +71,9 @@ async fn run(
 
 /// What an instantiation that failed means to whoever wanted to start it.
 pub(crate) fn cannot_start(program: &Program, err: wasmtime::Error) -> StartError {
-    let operation = format!("instantiate `{}`", program.id);
+    let operation = format!("instantiate `{}`", program.life.id);
     if err.downcast_ref::<wasmtime::Trap>().is_some() {
-        return StartError::BadModule { module: program.id.clone(), reason: format!("{err:#}") };
+        return StartError::BadModule { module: program.life.id.clone(), reason: format!("{err:#}") };
     }
     StartError::Failed { operation, source: err.into() }
 }

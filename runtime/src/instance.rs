@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use crate::program::Program;
+use crate::cpu::CpuAccount;
+use crate::memory::MemoryAccount;
 use crate::spec::{Exit, ExitReason, Stats};
 
 /// As a shell reports SIGKILL and SIGTERM.
@@ -15,18 +16,17 @@ pub(crate) const CODE_TERMINATED: i32 = 143;
 /// A program that was started. Clones are handles on the same program; dropping the last does not stop it.
 #[derive(Clone, Debug)]
 pub struct Instance {
-    program: Arc<Program>,
     life: Arc<Life>,
 }
 
 impl Instance {
-    pub(crate) fn new(program: Arc<Program>, life: Arc<Life>) -> Self {
-        Self { program, life }
+    pub(crate) fn new(life: Arc<Life>) -> Self {
+        Self { life }
     }
 
     /// The id that its spec gave it.
     pub fn id(&self) -> &str {
-        &self.program.id
+        &self.life.id
     }
 
     /// Waits until it has ended. Cancellation safe; any number of waiters hear the same.
@@ -60,13 +60,13 @@ impl Instance {
 
     /// What it uses now; what it had used once it has ended.
     pub fn stats(&self) -> Stats {
-        self.program.stats()
+        Stats { cpu_nanos: self.life.cpu.used_nanos(), memory_bytes: self.life.memory.used_bytes() }
     }
 
     /// Changes its limits while it runs; `None` is unlimited.
     pub fn set_limits(&self, memory_bytes_max: Option<u64>, cpu_millis_max: Option<u32>) {
-        self.program.memory.set_bytes_max(memory_bytes_max);
-        self.program.cpu.set_millis_max(cpu_millis_max);
+        self.life.memory.set_bytes_max(memory_bytes_max);
+        self.life.cpu.set_millis_max(cpu_millis_max);
     }
 }
 
@@ -92,15 +92,18 @@ impl Phase {
     }
 }
 
-/// The phase, and everyone who waits for the next.
+/// What outlives a program for whoever holds its handle: its phase and everyone who waits for the next, its accounts.
 #[derive(Debug)]
 pub(crate) struct Life {
+    pub(crate) id: String,
+    pub(crate) memory: Arc<MemoryAccount>,
+    pub(crate) cpu: Arc<CpuAccount>,
     phase: watch::Sender<Phase>,
 }
 
 impl Life {
-    pub(crate) fn new() -> Self {
-        Self { phase: watch::Sender::new(Phase::Running) }
+    pub(crate) fn new(id: String, memory: MemoryAccount, cpu: CpuAccount) -> Self {
+        Self { id, memory: Arc::new(memory), cpu: Arc::new(cpu), phase: watch::Sender::new(Phase::Running) }
     }
 
     /// Moves forward; moving back is nothing.

@@ -112,6 +112,18 @@ impl Runtime {
         self.mapping.host_address(address)
     }
 
+    /// Compiles every module of an image, so that the first start from it need not wait.
+    ///
+    /// # Errors
+    /// See `StartError`; modules before the one that failed are compiled. Cancellation safe.
+    pub async fn prepare(&self, image: &str) -> Result<(), StartError> {
+        let manifest = self.manifest(image)?;
+        for (path, _) in manifest.files.iter().filter(|(_, entry)| entry.wasm) {
+            self.module(&manifest, path).await?;
+        }
+        Ok(())
+    }
+
     /// Starts a program. When this returns, a command has a running instance and a server has a bound listener.
     ///
     /// # Errors
@@ -123,15 +135,12 @@ impl Runtime {
         let module = self.module(&manifest, &path).await?;
         let address = SocketAddr::new(spec.group.ip, spec.http_port);
         let program = Arc::new(self.program(spec, &manifest, path, Arc::clone(&module), place));
-        let life = Arc::new(Life::new());
-        let unclaimed = Unclaimed { life: Some(Arc::clone(&life)) };
+        let unclaimed = Unclaimed { life: Some(Arc::clone(&program.life)) };
         match &module.entry {
-            module::Entry::Command(pre) => command::start(Arc::clone(&program), pre.clone(), Arc::clone(&life)).await?,
-            module::Entry::Server(pre) => {
-                serve::start(Arc::clone(&program), pre.clone(), address, Arc::clone(&life)).await?
-            }
+            module::Entry::Command(pre) => command::start(program, pre.clone()).await?,
+            module::Entry::Server(pre) => serve::start(program, pre.clone(), address).await?,
         }
-        Ok(unclaimed.claim(program))
+        Ok(unclaimed.claim())
     }
 
     fn manifest(&self, image: &str) -> Result<Manifest, StartError> {
@@ -165,6 +174,8 @@ impl Runtime {
     }
 
     fn program(&self, spec: Spec, manifest: &Manifest, path: String, module: Arc<Module>, place: Place) -> Program {
+        let memory = MemoryAccount::new(spec.memory_bytes_max);
+        let cpu = CpuAccount::new(spec.cpu_millis_max, spec.cpu_shares, Arc::clone(&self.shares));
         let files = self.image_files(manifest);
         let mut env = manifest.env.clone();
         for (name, value) in spec.env {
@@ -173,15 +184,13 @@ impl Runtime {
         }
         let args = if spec.args.is_empty() { vec![path] } else { spec.args };
         Program {
-            id: spec.id,
+            life: Arc::new(Life::new(spec.id, memory, cpu)),
             module,
             args,
             env,
             tree: Tree::new(spec.mounts, files).map(Arc::new),
             network: Arc::new(GroupNetwork::new(spec.group, self.mapping, Arc::clone(&self.services))),
             log: Arc::new(Log::new(spec.log_path)),
-            memory: Arc::new(MemoryAccount::new(spec.memory_bytes_max)),
-            cpu: Arc::new(CpuAccount::new(spec.cpu_millis_max, spec.cpu_shares, Arc::clone(&self.shares))),
             running: self.ticker.running(),
             _place: place,
         }
@@ -195,9 +204,9 @@ struct Unclaimed {
 }
 
 impl Unclaimed {
-    fn claim(mut self, program: Arc<Program>) -> Instance {
+    fn claim(mut self) -> Instance {
         let life = self.life.take().expect("claiming consumes it");
-        Instance::new(program, life)
+        Instance::new(life)
     }
 }
 

@@ -76,13 +76,13 @@ pub(crate) fn store(program: &Arc<Program>, meter: Arc<Meter>) -> Store<State> {
         outbound: Outbound::new(Arc::clone(&program.network)),
         sockets: Sockets::new(Arc::clone(&program.network)),
         tree: program.tree.clone(),
-        limiter: Limiter::new(Arc::clone(&program.memory)),
+        limiter: Limiter::new(Arc::clone(&program.life.memory)),
     };
     let mut store = Store::new(program.module.engine(), state);
     store.limiter(|state| &mut state.limiter);
     store.set_hostcall_fuel(HOSTCALL_BYTES_MAX);
     store.set_max_component_handles(HANDLES_MAX);
-    cpu::limit(&mut store, Arc::clone(&program.cpu), meter);
+    cpu::limit(&mut store, Arc::clone(&program.life.cpu), meter);
     store
 }
 

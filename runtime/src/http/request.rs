@@ -110,7 +110,7 @@ pub(crate) async fn handle(server: Arc<Server>, mut req: Request<Incoming>) -> R
     }
     let (answer, answered) = oneshot::channel();
     let (finished, gone) = oneshot::channel();
-    let (account, running) = (Arc::clone(&server.program.cpu), Arc::clone(&server.program.running));
+    let (account, running) = (Arc::clone(&server.program.life.cpu), Arc::clone(&server.program.running));
     let tracked = server.guests.clone();
     let guest = |meter| live(server, req, answer, gone, permit, meter);
     tracked.spawn(Metered::new(account, running, guest));

@@ -38,16 +38,11 @@ const CONNECTION_BUFFER_BYTES_MAX: usize = 64 << 10;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Tries the component, binds and serves on a task of its own.
-pub(crate) async fn start(
-    program: Arc<Program>,
-    pre: ProxyPre<State>,
-    address: SocketAddr,
-    life: Arc<Life>,
-) -> Result<(), StartError> {
+pub(crate) async fn start(program: Arc<Program>, pre: ProxyPre<State>, address: SocketAddr) -> Result<(), StartError> {
     if let Err(err) = rehearse(&program, &pre).await {
         let exit = exit::of_error(&err);
         if exit.reason == ExitReason::OutOfMemory {
-            life.advance(Phase::Ended(exit));
+            program.life.advance(Phase::Ended(exit));
             return Ok(());
         }
         return Err(cannot_start(&program, err));
@@ -60,13 +55,13 @@ pub(crate) async fn start(
     let listener = bound.map_err(|source| StartError::Listen { address, source })?;
     let server = Arc::new(Server::new(program, pre, address));
     // The life owns it: the task ends when it is stopped.
-    tokio::spawn(live(listener, server, life));
+    tokio::spawn(live(listener, server));
     Ok(())
 }
 
 /// One instance that never runs, so that what cannot be instantiated fails now and not at the first request.
 async fn rehearse(program: &Arc<Program>, pre: &ProxyPre<State>) -> wasmtime::Result<()> {
-    let (account, running) = (Arc::clone(&program.cpu), Arc::clone(&program.running));
+    let (account, running) = (Arc::clone(&program.life.cpu), Arc::clone(&program.running));
     let instantiate = |meter| async move {
         let mut store = state::store(program, meter);
         pre.instantiate_async(&mut store).await.map(drop)
@@ -74,7 +69,8 @@ async fn rehearse(program: &Arc<Program>, pre: &ProxyPre<State>) -> wasmtime::Re
     Metered::new(account, running, instantiate).await
 }
 
-async fn live(listener: TcpListener, server: Arc<Server>, life: Arc<Life>) {
+async fn live(listener: TcpListener, server: Arc<Server>) {
+    let life = Arc::clone(&server.program.life);
     let exit = tokio::select! {
         biased;
         () = life.killed() => Exit::killed(),
@@ -82,6 +78,7 @@ async fn live(listener: TcpListener, server: Arc<Server>, life: Arc<Life>) {
     };
     server.end();
     server.program.log.finish();
+    drop(server);
     life.advance(Phase::Ended(exit));
 }
 

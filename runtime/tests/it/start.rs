@@ -59,6 +59,7 @@ async fn a_module_is_compiled_once_and_a_stale_artifact_again() {
     let real = env!("CARGO_BIN_EXE_coracle-compile");
     let runtime = with_compiler(dir.path(), &format!("echo x >> {}\nexec {real} \"$@\"\n", counter.display()));
     let image = runtime.images().import("a", &crate::node::guest("hello-command")).unwrap();
+    runtime.prepare(&image.id).await.unwrap();
     let starts = (0..4).map(|_| runtime.start(node.spec(&image.id, &["0", "1"])));
     for start in futures::future::join_all(starts).await {
         start.unwrap().wait().await;
