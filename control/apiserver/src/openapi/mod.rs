@@ -1,4 +1,4 @@
-//! OpenAPI v3: one document per group and version, which kubectl reads to explain, validate and patch.
+//! OpenAPI: what clients read to explain, validate and patch; v3 one document per version, v2 all in one.
 //!
 //! Flow: a document is assembled from the rows, the schema table and the packed descriptions when it is asked for, and
 //! nothing of it is kept: clients cache it by its hash for as long as the hash stays.
@@ -7,84 +7,40 @@
 mod descriptions;
 mod paths;
 mod schemas;
+mod v2;
+mod v3;
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::body::Body;
 use axum::response::Response;
-use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH, LOCATION, VARY};
+use http::header::{ACCEPT, CONTENT_TYPE, ETAG, IF_NONE_MATCH, VARY};
 use http::{HeaderMap, HeaderName, StatusCode};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::registry::resource::Resource;
-use crate::schema::find;
+use crate::registry::resource::{Gvk, Resource};
+use crate::schema::{find, find_kind};
 use schemas::Root;
-
-const INDEX: &str = "/openapi/v3";
-
-/// What stands under a hash never changes. Upstream says so with `Expires`; an age needs no clock.
-const FOREVER: &str = "public, immutable, max-age=31536000";
 
 /// Answers a path of OpenAPI; `None` if it is none, or of a version that is not served. `hash` is the parameter `hash`.
 pub fn answer(resources: &[Arc<Resource>], path: &str, headers: &HeaderMap, hash: Option<&str>) -> Option<Response> {
-    let rest = path.strip_prefix(INDEX)?;
-    let rest = rest.trim_start_matches('/').trim_end_matches('/');
-    if rest.is_empty() && path.len() <= INDEX.len() + 1 {
-        return Some(if takes_json(headers) { index(resources, headers) } else { not_acceptable() });
-    }
-    let rows = rows(resources, rest);
-    if rows.is_empty() {
-        return None;
-    }
-    if !takes_json(headers) {
-        return Some(not_acceptable());
-    }
-    let right = etag(&rows);
-    match hash {
-        Some(hash) if hash == right => {
-            let mut response = document_or_unchanged(&rows, headers, &right);
-            put(&mut response, CACHE_CONTROL, FOREVER);
-            Some(response)
-        }
-        Some(_) => {
-            let mut response = Response::new(Body::empty());
-            *response.status_mut() = StatusCode::MOVED_PERMANENTLY;
-            put(&mut response, LOCATION, &format!("{INDEX}/{rest}?hash={right}"));
-            Some(response)
-        }
-        None => Some(document_or_unchanged(&rows, headers, &right)),
+    let rest = path.strip_prefix("/openapi/")?.trim_end_matches('/');
+    match rest.split_once('/') {
+        None if rest == "v2" => Some(v2::answer(resources, headers)),
+        None if rest == "v3" => Some(v3::index(resources, headers)),
+        Some(("v3", document)) => v3::answer(resources, document, headers, hash),
+        _ => None,
     }
 }
 
-/// Which documents there are.
-fn index(resources: &[Arc<Resource>], headers: &HeaderMap) -> Response {
-    let names: BTreeSet<String> = resources.iter().map(|resource| name(resource)).collect();
-    let mut paths = Map::new();
-    for name in names {
-        let hash = etag(&rows(resources, &name));
-        paths.insert(name.clone(), json!({"serverRelativeURL": format!("{INDEX}/{name}?hash={hash}")}));
-    }
-    let body = json!({"paths": paths}).to_string();
-    let tag = hex(&Sha256::digest(&body));
-    unchanged(headers, &tag).unwrap_or_else(|| json_response(body.into_bytes(), &tag))
+/// What every document says of itself.
+fn info() -> Value {
+    json!({"title": "Kubernetes", "version": "v1.37.2"})
 }
 
-/// `api/v1`, `apis/apps/v1`.
-fn name(resource: &Resource) -> String {
-    match &*resource.gvk.group {
-        "" => format!("api/{}", resource.gvk.version),
-        group => format!("apis/{group}/{}", resource.gvk.version),
-    }
-}
-
-fn rows<'a>(resources: &'a [Arc<Resource>], document: &str) -> Vec<&'a Resource> {
-    resources.iter().filter(|resource| name(resource) == document).map(|resource| &**resource).collect()
-}
-
-/// The hash of a document, without making it.
-fn etag(rows: &[&Resource]) -> String {
+/// The hash of a document about these kinds, without making it.
+fn etag<'a>(rows: impl Iterator<Item = &'a Resource>) -> String {
     let mut digest = Sha256::new();
     digest.update(env!("OPENAPI_SOURCES"));
     for row in rows {
@@ -98,49 +54,50 @@ fn etag(rows: &[&Resource]) -> String {
     hex(&digest.finalize())
 }
 
-fn document_or_unchanged(rows: &[&Resource], headers: &HeaderMap, tag: &str) -> Response {
-    unchanged(headers, tag).unwrap_or_else(|| json_response(document(rows), tag))
-}
-
-/// The document of a group and version.
-fn document(rows: &[&Resource]) -> Vec<u8> {
-    let mut out = Vec::new();
-    let info = json!({"title": "Kubernetes", "version": "v1.37.2"});
-    out.extend_from_slice(format!("{{\"openapi\":\"3.0.0\",\"info\":{info},\"paths\":{{").as_bytes());
-    for (index, (path, item)) in rows.iter().flat_map(|row| paths::of(row)).enumerate() {
-        if index > 0 {
-            out.push(b',');
-        }
-        out.extend_from_slice(Value::from(path).to_string().as_bytes());
-        out.push(b':');
-        out.extend_from_slice(item.to_string().as_bytes());
-    }
-    out.extend_from_slice(b"},\"components\":{\"schemas\":{");
-    schemas::write(&roots(rows), &mut out);
-    out.extend_from_slice(b"},\"securitySchemes\":{\"BearerToken\":{\"description\":\"Bearer Token authentication\",\"in\":\"header\",\"name\":\"authorization\",\"type\":\"apiKey\"}}}}");
-    out
-}
-
 /// The kinds of a document: those of its rows, their lists, and the bodies of their subresources.
-fn roots(rows: &[&Resource]) -> Vec<Root> {
+fn roots<'a>(rows: impl Iterator<Item = &'a Resource>) -> Vec<Root> {
     let mut roots: Vec<Root> = Vec::new();
-    let mut add = |of, group: &str, version: &str, kind: String| {
+    let mut add = |of, gvk: Gvk| {
         if let Some(of) = of
-            && !roots.iter().any(|root| root.of == of)
+            && !roots.iter().any(|root| root.of == of && root.gvk == gvk)
         {
-            roots.push(Root { of, group: group.to_owned(), version: version.to_owned(), kind });
+            roots.push(Root { of, gvk });
         }
     };
     for row in rows {
-        let (group, version) = (&row.gvk.group, &row.gvk.version);
-        add(find(row.type_name), group, version, row.gvk.kind.to_string());
-        add(find(&format!("{}List", row.type_name)), group, version, format!("{}List", row.gvk.kind));
+        add(find(row.type_name), row.gvk.clone());
+        let list = Gvk { kind: format!("{}List", row.gvk.kind).into(), ..row.gvk.clone() };
+        add(find(&format!("{}List", row.type_name)), list);
         for (group, version, kind) in row.subresources.iter().filter_map(|sub| sub.body) {
-            let api_version = if group.is_empty() { version.to_owned() } else { format!("{group}/{version}") };
-            add(crate::schema::find_kind(&api_version, kind), group, version, kind.to_owned());
+            let gvk = Gvk::new(group, version, kind);
+            add(find_kind(&gvk.api_version(), kind), gvk);
         }
     }
     roots
+}
+
+/// Writes the members of a JSON object one after the other, so that the whole is never a tree.
+struct Members<'a> {
+    out: &'a mut Vec<u8>,
+    first: bool,
+}
+
+// === impl Members ===
+
+impl<'a> Members<'a> {
+    fn new(out: &'a mut Vec<u8>) -> Members<'a> {
+        Members { out, first: true }
+    }
+
+    fn add(&mut self, name: &str, value: &Value) {
+        if !self.first {
+            self.out.push(b',');
+        }
+        self.first = false;
+        self.out.extend_from_slice(Value::from(name).to_string().as_bytes());
+        self.out.push(b':');
+        self.out.extend_from_slice(value.to_string().as_bytes());
+    }
 }
 
 fn takes_json(headers: &HeaderMap) -> bool {
@@ -151,6 +108,7 @@ fn takes_json(headers: &HeaderMap) -> bool {
     })
 }
 
+/// 304 if the client has the document already.
 fn unchanged(headers: &HeaderMap, tag: &str) -> Option<Response> {
     let known = headers.get(IF_NONE_MATCH)?.to_str().ok()?;
     if known.trim().trim_start_matches("W/").trim_matches('"') != tag {

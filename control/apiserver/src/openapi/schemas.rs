@@ -1,10 +1,11 @@
 //! The schemas of a document: every type that its kinds use, out of the schema table.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
 use super::descriptions::{About, Descriptions};
+use crate::registry::resource::Gvk;
 use crate::schema::{Field, Kind, ListRule, Presence, Shape, Type, find};
 
 /// Types that every document has beside those of its kinds.
@@ -14,55 +15,39 @@ const QUANTITY: &str = "io.k8s.apimachinery.pkg.api.resource.Quantity";
 const INT_OR_STRING: &str = "io.k8s.apimachinery.pkg.util.intstr.IntOrString";
 const META: &str = "io.k8s.apimachinery.pkg.apis.meta.v1.";
 
-/// A kind of a document: its type and its group, version and kind as OpenAPI writes them.
+/// A kind of a document.
 pub(super) struct Root {
     pub(super) of: &'static Type,
-    pub(super) group: String,
-    pub(super) version: String,
-    pub(super) kind: String,
+    pub(super) gvk: Gvk,
 }
 
-/// Writes the members of `components.schemas`.
-pub(super) fn write(roots: &[Root], out: &mut Vec<u8>) {
+/// Shows every schema that these kinds need, each once, in order of their names in OpenAPI.
+pub(super) fn each(roots: &[Root], mut show: impl FnMut(&str, Value)) {
     let descriptions = Descriptions::unpack();
     let about = descriptions.by_type();
-    let mut types = Vec::new();
+    let mut types = BTreeMap::new();
     for of in roots.iter().map(|root| root.of).chain(ALWAYS.iter().filter_map(|name| find(name))) {
-        reach(of, &mut types, &mut BTreeSet::new());
+        reach(of, &mut types);
     }
-    types.sort_by_key(|of| definition(of));
-    types.dedup();
-    for of in types {
-        let root = roots.iter().find(|root| root.of == of);
-        member(&definition(of), &structure(of, about.get(of.name()), root), out);
-        out.push(b',');
+    for (name, of) in types {
+        let gvks = roots.iter().filter(|root| root.of == of).map(|root| &root.gvk);
+        show(&name, structure(of, about.get(of.name()), gvks));
     }
-    let leaves = leaves();
-    for (index, (name, schema)) in leaves.iter().enumerate() {
-        if index > 0 {
-            out.push(b',');
-        }
-        member(name, schema, out);
+    for (name, schema) in leaves() {
+        show(&name, schema);
     }
 }
 
-fn member(name: &str, schema: &Value, out: &mut Vec<u8>) {
-    out.extend_from_slice(Value::from(name).to_string().as_bytes());
-    out.push(b':');
-    out.extend_from_slice(schema.to_string().as_bytes());
-}
-
-fn reach(of: &'static Type, types: &mut Vec<&'static Type>, seen: &mut BTreeSet<&'static str>) {
-    if types.contains(&of) || !seen.insert(of.name()) {
+fn reach(of: &'static Type, types: &mut BTreeMap<String, &'static Type>) {
+    if types.insert(definition(of), of).is_some() {
         return;
     }
-    types.push(of);
     flat(of, &mut |field| {
         if let Kind::Struct(inner) = field.kind() {
-            reach(inner, types, seen);
+            reach(inner, types);
         }
         if matches!(field.kind(), Kind::SchemaOrBool | Kind::SchemaOrList | Kind::SchemaOrStrings) {
-            find("apiextensions/v1.JSONSchemaProps").into_iter().for_each(|inner| reach(inner, types, seen));
+            find("apiextensions/v1.JSONSchemaProps").into_iter().for_each(|inner| reach(inner, types));
         }
     });
 }
@@ -77,7 +62,7 @@ fn flat(of: &'static Type, visit: &mut impl FnMut(Field)) {
     }
 }
 
-fn structure(of: &'static Type, about: Option<&About<'_>>, root: Option<&Root>) -> Value {
+fn structure<'a>(of: &'static Type, about: Option<&About<'_>>, gvks: impl Iterator<Item = &'a Gvk>) -> Value {
     let mut properties = Map::new();
     let mut required = Vec::new();
     flat(of, &mut |field| {
@@ -110,9 +95,10 @@ fn structure(of: &'static Type, about: Option<&About<'_>>, root: Option<&Root>) 
     if !required.is_empty() {
         schema["required"] = required.into();
     }
-    if let Some(root) = root {
-        schema["x-kubernetes-group-version-kind"] =
-            json!([{"group": root.group, "kind": root.kind, "version": root.version}]);
+    let gvks: Vec<Value> =
+        gvks.map(|gvk| json!({"group": &*gvk.group, "kind": &*gvk.kind, "version": &*gvk.version})).collect();
+    if !gvks.is_empty() {
+        schema["x-kubernetes-group-version-kind"] = gvks.into();
     }
     schema
 }

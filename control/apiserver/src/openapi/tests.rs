@@ -2,6 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::collections::BTreeSet;
+
+use http::header::{CACHE_CONTROL, LOCATION};
 use http_body_util::BodyExt;
 
 use super::*;
@@ -12,13 +15,13 @@ fn resources() -> Vec<Arc<Resource>> {
 
 fn parsed(document_name: &str) -> Value {
     let resources = resources();
-    serde_json::from_slice(&document(&rows(&resources, document_name))).unwrap()
+    serde_json::from_slice(&v3::document(&resources, document_name)).unwrap()
 }
 
 #[test]
 fn every_reference_of_every_document_is_there() {
     let resources = resources();
-    let names: BTreeSet<String> = resources.iter().map(|r| name(r)).collect();
+    let names: BTreeSet<String> = resources.iter().map(|r| v3::name(r)).collect();
     for document_name in names {
         let document = parsed(&document_name);
         let schemas = document["components"]["schemas"].as_object().unwrap();
@@ -69,7 +72,7 @@ async fn the_index_leads_to_documents_by_their_hash() {
     let (path, hash) = url.split_once("?hash=").unwrap();
 
     let right = answer(&resources, path, &none, Some(hash)).unwrap();
-    assert_eq!((right.status(), &right.headers()[CACHE_CONTROL]), (StatusCode::OK, &FOREVER.parse().unwrap()));
+    assert_eq!((right.status(), &right.headers()[CACHE_CONTROL]), (StatusCode::OK, &v3::FOREVER.parse().unwrap()));
     let wrong = answer(&resources, path, &none, Some("x")).unwrap();
     assert_eq!((wrong.status(), wrong.headers()[LOCATION].to_str().unwrap()), (StatusCode::MOVED_PERMANENTLY, &*url));
     let mut known = HeaderMap::new();
@@ -79,5 +82,23 @@ async fn the_index_leads_to_documents_by_their_hash() {
     protobuf.insert(ACCEPT, "application/com.github.proto-openapi.spec.v3.v1.0+protobuf".parse().unwrap());
     assert_eq!(answer(&resources, path, &protobuf, None).unwrap().status(), StatusCode::NOT_ACCEPTABLE);
     assert!(answer(&resources, "/openapi/v3/apis/nothing/v1", &none, None).is_none());
-    assert!(answer(&resources, "/openapi/v2", &none, None).is_none());
+    assert!(answer(&resources, "/openapi/v1", &none, None).is_none());
+}
+
+#[test]
+fn the_second_version_refers_to_definitions_that_are_there() {
+    let document: Value = serde_json::from_slice(&v2::document(&resources())).unwrap();
+    let definitions = document["definitions"].as_object().unwrap();
+    let text = document.to_string();
+    assert!(!text.contains("#/components") && !text.contains("allOf") && !text.contains("oneOf"));
+    for part in text.split("#/definitions/").skip(1) {
+        assert!(definitions.contains_key(part.split('"').next().unwrap()));
+    }
+    let patch = &document["paths"]["/api/v1/namespaces/{namespace}/pods/{name}"]["patch"];
+    assert!(patch["consumes"].as_array().unwrap().contains(&"application/strategic-merge-patch+json".into()));
+    assert_eq!(patch["parameters"][2]["type"], "string");
+    assert_eq!(patch["responses"]["200"]["schema"]["$ref"], "#/definitions/io.k8s.api.core.v1.Pod");
+    let spec = &definitions["io.k8s.api.core.v1.Pod"]["properties"]["spec"];
+    assert_eq!(spec["$ref"], "#/definitions/io.k8s.api.core.v1.PodSpec");
+    assert!(spec["description"].is_string());
 }
