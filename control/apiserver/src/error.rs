@@ -46,6 +46,88 @@ impl Failure {
         Failure::new(StatusCode::BAD_REQUEST, "BadRequest", message)
     }
 
+    /// 404 of a path that leads nowhere in a known group.
+    pub fn no_such_resource() -> Failure {
+        let message = "the server could not find the requested resource";
+        Failure::new(StatusCode::NOT_FOUND, "NotFound", message).with_details(json!({}))
+    }
+
+    /// 405 of a path.
+    pub fn no_such_method() -> Failure {
+        let message = "the server does not allow this method on the requested resource";
+        Failure::new(StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed", message).with_details(json!({}))
+    }
+
+    /// 405 of a kind: `verb` is what was asked for.
+    pub fn not_supported(group: &str, resource: &str, verb: &str) -> Failure {
+        let message =
+            format!("{verb} is not supported on resources of kind {}", field::quote(&qualified(group, resource)));
+        Failure::new(StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed", message)
+            .with_details(details(group, resource, ""))
+    }
+
+    /// 406.
+    pub fn not_acceptable(message: impl Into<String>) -> Failure {
+        Failure::new(StatusCode::NOT_ACCEPTABLE, "NotAcceptable", message)
+    }
+
+    /// 406 that lists what is possible.
+    pub fn only_acceptable(media_types: &str) -> Failure {
+        Failure::not_acceptable(format!("only the following media types are accepted: {media_types}"))
+    }
+
+    /// 415.
+    pub fn unsupported_media_type(message: impl Into<String>) -> Failure {
+        Failure::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "UnsupportedMediaType", message)
+    }
+
+    /// 413.
+    pub fn too_large(bytes_max: usize) -> Failure {
+        let message = format!("Request entity too large: limit is {bytes_max}");
+        Failure::new(StatusCode::PAYLOAD_TOO_LARGE, "RequestEntityTooLarge", message)
+    }
+
+    /// 410: the history that was asked for is gone.
+    pub fn expired(message: impl Into<String>) -> Failure {
+        Failure::new(StatusCode::GONE, "Expired", message)
+    }
+
+    /// 429 that asks to come back.
+    pub fn too_many_requests(message: impl Into<String>, retry_after_seconds: u32) -> Failure {
+        let failure = Failure::new(StatusCode::TOO_MANY_REQUESTS, "TooManyRequests", message)
+            .with_details(json!({"retryAfterSeconds": retry_after_seconds}));
+        Failure { retry_after_seconds: Some(retry_after_seconds), ..failure }
+    }
+
+    /// 504 of a version that has not happened yet.
+    pub fn future_version(asked: u64, current: u64) -> Failure {
+        let message = format!("Timeout: Too large resource version: {asked}, current: {current}");
+        let cause = json!({"reason": "ResourceVersionTooLarge", "message": "Too large resource version"});
+        let failure = Failure::new(StatusCode::GATEWAY_TIMEOUT, "Timeout", message)
+            .with_details(json!({"causes": [cause], "retryAfterSeconds": 1}));
+        Failure { retry_after_seconds: Some(1), ..failure }
+    }
+
+    /// 504: the request took too long.
+    pub fn timeout(what: &str) -> Failure {
+        Failure::new(StatusCode::GATEWAY_TIMEOUT, "Timeout", format!("Timeout: {what}"))
+    }
+
+    /// 500 whose message upstream passes on as it is, without a reason.
+    pub fn bare(message: impl Into<String>) -> Failure {
+        Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "", message)
+    }
+
+    /// 503.
+    pub fn unavailable(message: impl Into<String>) -> Failure {
+        Failure::new(StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable", message)
+    }
+
+    /// 501: what upstream has and this server does not have yet. `what` names it.
+    pub fn not_there_yet(what: &str) -> Failure {
+        Failure::new(StatusCode::NOT_IMPLEMENTED, "NotImplemented", format!("{what} is not there yet"))
+    }
+
     /// 401.
     pub fn unauthorized() -> Failure {
         Failure::new(StatusCode::UNAUTHORIZED, "Unauthorized", "Unauthorized")
@@ -127,6 +209,22 @@ impl Failure {
         status
     }
 }
+
+impl From<storage::Error> for Failure {
+    fn from(error: storage::Error) -> Failure {
+        match error {
+            storage::Error::Compacted { .. } => Failure::expired(EXPIRED),
+            storage::Error::Future { asked, current } => Failure::future_version(asked.0, current.0),
+            storage::Error::TooLarge { .. } => Failure::bare("etcdserver: request is too large"),
+            storage::Error::Unavailable { reason } => Failure::internal(&reason),
+            // Every writer handles its own conflicts; one that comes here lost its race too often.
+            storage::Error::Conflict { .. } => Failure::internal("the object has been modified too often; try again"),
+        }
+    }
+}
+
+/// What a list of a version that is gone answers.
+pub const EXPIRED: &str = "The resourceVersion for the provided list is too old.";
 
 /// `deployments.apps`, or `pods`.
 pub fn qualified(group: &str, resource: &str) -> String {

@@ -15,6 +15,7 @@ pub mod scheduling;
 pub mod storage;
 
 pub mod address;
+pub mod bootstrap;
 pub mod cell;
 pub mod pod_template;
 

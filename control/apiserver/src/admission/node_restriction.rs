@@ -1,0 +1,194 @@
+//! A node changes its own Node and the pods that run on it, and not what others decide about them.
+
+use std::collections::BTreeSet;
+
+use futures::future::BoxFuture;
+use serde_json::Value;
+
+use crate::admission::{Context, Operation, Plugin};
+use crate::authz::node;
+use crate::error::Failure;
+use crate::field::quote;
+use crate::object::Fields;
+
+const MIRROR: &str = "kubernetes.io/config.mirror";
+
+/// Labels below `kubernetes.io` and `k8s.io` that a node may set by name.
+const LABELS: &[&str] = &[
+    "beta.kubernetes.io/arch",
+    "beta.kubernetes.io/instance-type",
+    "beta.kubernetes.io/os",
+    "failure-domain.beta.kubernetes.io/region",
+    "failure-domain.beta.kubernetes.io/zone",
+    "failure-domain.kubernetes.io/region",
+    "failure-domain.kubernetes.io/zone",
+    "kubernetes.io/arch",
+    "kubernetes.io/hostname",
+    "kubernetes.io/instance-type",
+    "kubernetes.io/os",
+    "node.kubernetes.io/instance-type",
+    "topology.kubernetes.io/region",
+    "topology.kubernetes.io/zone",
+];
+/// Label domains that a node may use freely, with what lies below them.
+const LABEL_DOMAINS: &[&str] = &["kubelet.kubernetes.io", "node.kubernetes.io"];
+
+/// `NodeRestriction`.
+pub struct NodeRestriction;
+
+impl Plugin for NodeRestriction {
+    fn name(&self) -> &'static str {
+        "NodeRestriction"
+    }
+
+    fn mutate<'a>(&'a self, cx: &'a Context<'a>, object: &'a mut Value) -> BoxFuture<'a, Result<(), Failure>> {
+        Box::pin(async move {
+            let Some(node) = node::name_of(cx.user) else { return Ok(()) };
+            let refusal = match (&*cx.resource.gvk.group, &*cx.resource.plural) {
+                ("", "nodes") => refuse_node(cx, node, object),
+                ("", "pods") => match (cx.operation, cx.subresource) {
+                    (Operation::Create, "") => return create_pod(cx, node, object).await,
+                    (Operation::Update, "status") => refuse_status(cx, node, object),
+                    (Operation::Create, "eviction") => {
+                        let pod = cx.registry.get("core/pods", cx.namespace, cx.name).await?;
+                        let other = pod.is_some_and(|pod| pod.str_at("spec.nodeName") != node);
+                        other.then(|| format!("node {node} can only evict pods with spec.nodeName set to itself"))
+                    }
+                    _ => None,
+                },
+                _ => None,
+            };
+            refusal.map_or(Ok(()), |what| Err(cx.forbidden(&what)))
+        })
+    }
+
+    fn validate<'a>(&'a self, cx: &'a Context<'a>, object: &'a Value) -> BoxFuture<'a, Result<(), Failure>> {
+        let node = node::name_of(cx.user).filter(|_| cx.operation == Operation::Delete && cx.is_about("", "pods"));
+        let other = node.filter(|node| object.str_at("spec.nodeName") != *node);
+        let answer = match other {
+            Some(node) => {
+                let node = quote(node);
+                Err(cx.forbidden(&format!("node {node} can only delete pods with spec.nodeName set to itself")))
+            }
+            None => Ok(()),
+        };
+        Box::pin(async { answer })
+    }
+}
+
+fn refuse_node(cx: &Context<'_>, node: &str, new: &Value) -> Option<String> {
+    let quoted = quote(node);
+    if !matches!(cx.operation, Operation::Create | Operation::Update) {
+        return None;
+    }
+    let name = if cx.name.is_empty() { new.str_at("metadata.name") } else { cx.name };
+    if name != node {
+        return Some(format!("node {quoted} is not allowed to modify node {}", quote(name)));
+    }
+    let Some(old) = cx.old else {
+        let labels = forbidden_labels(new, &Value::Null);
+        return (!labels.is_empty())
+            .then(|| format!("node {quoted} is not allowed to set the following labels: {}", labels.join(", ")));
+    };
+    let differs = |path: &str| new.list_at(path) != old.list_at(path);
+    if differs("spec.taints") {
+        return Some(format!("node {quoted} is not allowed to modify taints"));
+    }
+    if differs("metadata.ownerReferences") {
+        return Some(format!("node {quoted} is not allowed to modify ownerReferences"));
+    }
+    let labels = forbidden_labels(new, old);
+    (!labels.is_empty()).then(|| format!("is not allowed to modify labels: {}", labels.join(", ")))
+}
+
+/// Labels that differ and that a node may not change, sorted.
+fn forbidden_labels(new: &Value, old: &Value) -> Vec<String> {
+    let labels = |object: &Value| object.at("metadata.labels").and_then(Value::as_object).cloned().unwrap_or_default();
+    let (new, old) = (labels(new), labels(old));
+    let keys: BTreeSet<&String> = new.keys().chain(old.keys()).collect();
+    keys.into_iter().filter(|key| new.get(*key) != old.get(*key) && !may_label(key)).cloned().collect()
+}
+
+fn may_label(key: &str) -> bool {
+    let below =
+        |domain: &str, of: &str| domain == of || domain.strip_suffix(of).is_some_and(|rest| rest.ends_with('.'));
+    let (domain, _) = key.split_once('/').unwrap_or(("", key));
+    let kept_by_kubernetes = below(domain, "kubernetes.io") || below(domain, "k8s.io");
+    !kept_by_kubernetes || LABELS.contains(&key) || LABEL_DOMAINS.iter().any(|allowed| below(domain, allowed))
+}
+
+async fn create_pod(cx: &Context<'_>, node: &str, pod: &Value) -> Result<(), Failure> {
+    if let Some(what) = refuse_pod(node, pod) {
+        return Err(cx.forbidden(&what));
+    }
+    let uid = pod.list_at("metadata.ownerReferences").first().map_or("", |owner| owner.str_at("uid"));
+    let own = cx.registry.get("core/nodes", "", node).await?;
+    let Some(own) = own else { return Err(cx.forbidden(&format!("node {} not found", quote(node)))) };
+    let expected = own.str_at("metadata.uid");
+    if uid != expected {
+        return Err(cx.forbidden(&format!("node {node} UID mismatch: expected {expected} got {uid}")));
+    }
+    match refuse_references(pod) {
+        Some(kind) => Err(cx.forbidden(&format!("a mirror pod may not reference {kind}"))),
+        None => Ok(()),
+    }
+}
+
+fn refuse_pod(node: &str, pod: &Value) -> Option<String> {
+    let quoted = quote(node);
+    if pod.at("metadata.annotations").is_none_or(|annotations| annotations.get(MIRROR).is_none()) {
+        let annotation = quote(MIRROR);
+        return Some(format!("pod does not have {annotation} annotation, node {quoted} can only create mirror pods"));
+    }
+    if pod.str_at("spec.nodeName") != node {
+        return Some(format!("node {quoted} can only create pods with spec.nodeName set to itself"));
+    }
+    let [owner] = pod.list_at("metadata.ownerReferences") else {
+        return Some(format!("node {quoted} can only create pods with an owner reference set to itself"));
+    };
+    let is_itself =
+        owner.str_at("apiVersion") == "v1" && owner.str_at("kind") == "Node" && owner.str_at("name") == node;
+    if !is_itself {
+        return Some(format!("node {quoted} can only create pods with an owner reference set to itself"));
+    }
+    if !owner.bool_at("controller") {
+        return Some(format!("node {quoted} can only create pods with a controller owner reference set to itself"));
+    }
+    let blocks = owner.bool_at("blockOwnerDeletion");
+    blocks.then(|| format!("node {quoted} must not set blockOwnerDeletion on an owner reference"))
+}
+
+/// What of the API's a mirror pod uses, which it must not.
+fn refuse_references(pod: &Value) -> Option<&'static str> {
+    let volumes = pod.list_at("spec.volumes");
+    let sources = || volumes.iter().chain(volumes.iter().flat_map(|volume| volume.list_at("projected.sources")));
+    let in_volumes = |fields: &[&str]| sources().any(|source| fields.iter().any(|field| source.at(field).is_some()));
+    let in_containers = |env: &str, env_from: &str| {
+        ["spec.initContainers", "spec.containers"].iter().flat_map(|list| pod.list_at(list)).any(|container| {
+            container.list_at("env").iter().any(|variable| variable.at(env).is_some())
+                || container.list_at("envFrom").iter().any(|source| source.at(env_from).is_some())
+        })
+    };
+    let pulls = !pod.list_at("spec.imagePullSecrets").is_empty();
+    if !pod.str_at("spec.serviceAccountName").is_empty() || in_volumes(&["serviceAccountToken"]) {
+        Some("service accounts")
+    } else if pulls || in_volumes(&["secret"]) || in_containers("valueFrom.secretKeyRef", "secretRef") {
+        Some("secrets")
+    } else if in_volumes(&["configMap"]) || in_containers("valueFrom.configMapKeyRef", "configMapRef") {
+        Some("configmaps")
+    } else if in_volumes(&["persistentVolumeClaim"]) {
+        Some("persistentvolumeclaims")
+    } else {
+        None
+    }
+}
+
+fn refuse_status(cx: &Context<'_>, node: &str, new: &Value) -> Option<String> {
+    let quoted = quote(node);
+    let old = cx.old?;
+    if old.str_at("spec.nodeName") != node {
+        return Some(format!("node {quoted} can only update pod status for pods with spec.nodeName set to itself"));
+    }
+    let differ = new.at("metadata.labels") != old.at("metadata.labels");
+    differ.then(|| format!("node {quoted} cannot update labels through pod status"))
+}
