@@ -253,3 +253,22 @@ fn strict_patches_name_what_is_unknown() {
         assert_eq!((ignored.warnings, &ignored.object["data"]["k"]), (vec![], &json!("2")));
     }
 }
+
+#[test]
+fn broken_patches_never_panic() {
+    let bodies: [(Format, &[u8]); 3] = [
+        (Format::Json, br#"[{"op":"add","path":"/spec/template/spec/containers/-","value":{"name":"x"}},{"op":"move","from":"/spec/strategy","path":"/spec/x"}]"#),
+        (Format::Merge, br#"{"spec":{"template":{"spec":{"containers":[{"name":null}],"tolerations":null}}},"metadata":{"labels":{"a":"b"}}}"#),
+        (Format::Strategic, br#"{"spec":{"template":{"spec":{"$setElementOrder/containers":[{"name":"b"}],"containers":[{"name":"b","$patch":"delete"}]}},"strategy":{"$retainKeys":["type"]}}}"#),
+    ];
+    for (format, body) in bodies {
+        for at in 0..body.len() {
+            for change in [b' ', b'"', b'\\', b'{', b'[', b'1', b'/', 0xff] {
+                let mut broken = body.to_vec();
+                broken[at] = change;
+                let _ =
+                    apply(format, &deployment(), &broken, find("apps/v1.Deployment").unwrap(), FieldValidation::Warn);
+            }
+        }
+    }
+}

@@ -185,3 +185,31 @@ fn a_body_tells_its_version_and_kind() {
         format!("{head}json: cannot unmarshal number into Go struct field .kind of type string")
     );
 }
+
+#[test]
+fn the_deepest_body_that_is_accepted_fits_the_stack() {
+    let schema = of("apiextensions/v1.JSONSchemaProps");
+    let depth = json::DEPTH_MAX;
+    let body = format!("{}{{}}{}", r#"{"not":"#.repeat(depth - 1), "}".repeat(depth - 1));
+    assert!(decode("apiextensions/v1.JSONSchemaProps", &body).strict.is_empty());
+    let deeper = format!("{}{{}}{}", r#"{"not":"#.repeat(depth), "}".repeat(depth));
+    assert_eq!(decode::json(deeper.as_bytes(), schema).unwrap_err().to_string(), "exceeded max depth");
+    let flow = format!("{}{}", "[".repeat(depth - 1), "]".repeat(depth - 1));
+    assert!(decode::yaml(flow.as_bytes(), schema).is_err());
+}
+
+#[test]
+fn broken_bodies_never_panic() {
+    let body = br#"{"metadata":{"name":"a","labels":{"x":"\u00e9\ud83d\ude00"}},"spec":{"replicas":3,"template":{"spec":{
+        "containers":[{"name":"c","ports":[{"containerPort":80}],"resources":{"limits":{"cpu":"1500m"}}}],"hostUsers":null}}}}"#;
+    for at in 0..body.len() {
+        for change in [0_u8, b'"', b'\\', b'{', b'}', b'[', b',', b'9', 0xff] {
+            let mut broken = body.to_vec();
+            broken[at] = change;
+            let _ = decode::json(&broken, of("apps/v1.Deployment"));
+            let _ = decode::yaml(&broken, of("apps/v1.Deployment"));
+            let _ = decode::type_meta(&broken);
+        }
+        let _ = decode::json(&body[..at], of("apps/v1.Deployment"));
+    }
+}
