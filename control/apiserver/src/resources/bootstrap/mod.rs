@@ -2,12 +2,15 @@
 //!
 //! What is missing is made when the server starts, so that a deleted role comes back; what is there is left alone.
 
+mod apply;
 mod rbac;
 
 use serde_json::{Value, json};
 
 use crate::authz::rule::Rule;
 use crate::object::Fields;
+
+pub use apply::{ApplyError, apply};
 
 /// The namespaces that the system lives in.
 const NAMESPACES: &[&str] = &["default", "kube-system", "kube-public", "kube-node-lease"];
