@@ -59,6 +59,7 @@ async fn measure(kind: &str, count: u32) {
     settle().await;
     println!("{kind}, {count} idle programs: {}", first.per_program(&Snapshot::take(), count));
     println!("{kind}, start: {}, wall {wall:?} each", percentiles(&mut starts));
+    println!("{kind}, all idle: {:.2} % of a core", idle_cpu_percent().await);
     if kind == "http" {
         measure_requests(&runtime).await;
     }
@@ -132,6 +133,16 @@ fn spec(image: &str, dir: &Path, number: u32) -> Spec {
 
 async fn settle() {
     tokio::time::sleep(Duration::from_millis(300)).await;
+}
+
+async fn idle_cpu_percent() -> f64 {
+    let used = || {
+        let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+        time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
+    };
+    let (before, begin) = (used(), Instant::now());
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    (used() - before) * 100.0 / begin.elapsed().as_secs_f64()
 }
 
 fn percentiles(times: &mut [Duration]) -> String {

@@ -78,6 +78,33 @@ async fn a_request_that_fails_fails_alone() {
 }
 
 #[tokio::test]
+async fn headers_are_bounded() {
+    let node = Node::open();
+    let (_instance, address, log) = server(&node, None).await;
+    assert_eq!(get(address, "/headers").await.0, 500);
+    prints(&log, "total size of fields exceeds limit").await;
+    let many = (0..200)
+        .fold(http::Request::get("/").header("host", "test"), |request, n| request.header(format!("x-{n}"), "v"));
+    assert_eq!(send(address, many.body(Full::default()).unwrap()).await.0, 431);
+    assert_eq!(get(address, "/").await.0, 200);
+}
+
+#[tokio::test]
+async fn more_connections_than_allowed_wait() {
+    let node = Node::open();
+    let (_instance, address, _) = server(&node, None).await;
+    let mut idle = Vec::new();
+    for _ in 0..520 {
+        idle.push(TcpStream::connect(address).await.unwrap());
+    }
+    let late = tokio::spawn(get(address, "/"));
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert!(!late.is_finished());
+    drop(idle);
+    assert_eq!(late.await.unwrap(), (200, "ok".to_owned()));
+}
+
+#[tokio::test]
 async fn a_request_that_loops_does_not_keep_others_waiting() {
     let node = Node::open();
     let (instance, address, _) = server(&node, None).await;

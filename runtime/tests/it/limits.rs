@@ -133,3 +133,61 @@ async fn many_programs_run_at_once() {
     let (exit, _) = node.act(&["print", "still here"]).await;
     assert_eq!(exit.code, 0);
 }
+
+/// A core module whose `_start` is `body`, with `fields` beside it.
+fn bomb(node: &Node, name: &str, fields: &str, body: &str) -> String {
+    let wat = format!("(module {fields} (memory (export \"memory\") 1) (func (export \"_start\") {body}))");
+    node.import_wat(name, &wat)
+}
+
+#[tokio::test]
+async fn bombs_of_other_kinds_end_alone_too() {
+    let node = Node::open();
+    let grow_table = "(loop (br_if 0 (i32.ne (i32.const -1) (table.grow (ref.null func) (i32.const 1000000)))))";
+    let table = bomb(&node, "table", "(table 0 funcref)", grow_table);
+    // Growing a table past its bound fails as if the machine were full.
+    let (exit, _) = node.run(node.spec(&table, &[])).await;
+    assert_eq!(exit.reason, ExitReason::Completed, "{}", exit.message);
+    let limited = runtime::Spec { memory_bytes_max: Some(4 << 20), ..node.spec(&table, &[]) };
+    assert_eq!(node.run(limited).await.0.reason, ExitReason::OutOfMemory);
+
+    let large = node.import_wat("large", "(module (memory (export \"memory\") 65536) (func (export \"_start\")))");
+    let limited = runtime::Spec { memory_bytes_max: Some(64 << 20), ..node.spec(&large, &[]) };
+    assert_eq!(node.run(limited).await.0.reason, ExitReason::OutOfMemory);
+
+    let many = format!("(module {} (func (export \"_start\")))", "(memory 1)".repeat(100));
+    let many = node.import_wat("many-memories", &many);
+    assert!(node.runtime.start(node.spec(&many, &[])).await.is_err());
+
+    let divide = bomb(&node, "divide", "", "(drop (i32.div_u (i32.const 1) (i32.const 0)))");
+    assert_eq!(node.run(node.spec(&divide, &[])).await.0.code, 136);
+    let outside = bomb(&node, "outside", "", "(drop (i32.load (i32.const -4)))");
+    assert_eq!(node.run(node.spec(&outside, &[])).await.0.code, 139);
+}
+
+#[tokio::test]
+async fn a_module_that_is_costly_to_compile_ends_in_time() {
+    let node = Node::open();
+    // A function of hundreds of thousands of additions: the child has its limits, and the node goes on meanwhile.
+    let body = "(local i32)".to_owned() + &"(local.set 0 (i32.add (local.get 0) (i32.const 1)))".repeat(200_000);
+    let costly = node.import_wat("costly", &format!("(module (func (export \"_start\") {body}))"));
+    let start = node.runtime.start(node.spec(&costly, &[]));
+    let neighbour = node.act(&["print", "meanwhile"]);
+    let (start, (exit, _)) = tokio::join!(start, neighbour);
+    assert_eq!(exit.code, 0);
+    match start {
+        Ok(instance) => assert_eq!(instance.wait().await.code, 0),
+        Err(err) => assert!(matches!(err, runtime::StartError::BadModule { .. }), "{err}"),
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_left_of_programs_that_ended() {
+    let node = Node::open();
+    for act in [&["print", "x"][..], &["panic"], &["exit", "3"]] {
+        for _ in 0..20 {
+            node.act(act).await;
+        }
+    }
+    assert_eq!(node.runtime.programs(), 0);
+}

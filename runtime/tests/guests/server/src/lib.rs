@@ -25,6 +25,11 @@ impl Guest for Server {
                 }
             }
             "/panic" => panic!("as told"),
+            "/headers" => {
+                let headers = Fields::new();
+                let added = (0..100_000).take_while(|n| headers.append(&format!("x-{n}"), b"value").is_ok()).count();
+                answer(out, &format!("{added} headers"));
+            }
             "/silent" => {}
             "/slow" => {
                 std::thread::sleep(Duration::from_millis(500));
