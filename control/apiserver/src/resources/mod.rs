@@ -2,6 +2,8 @@
 
 pub mod age;
 pub mod apps;
+pub mod authentication;
+pub mod authorization;
 pub mod batch;
 pub mod coordination;
 pub mod core;
@@ -29,6 +31,8 @@ pub fn all() -> Vec<Resource> {
     [
         core::rows(),
         apps::rows(),
+        authentication::rows(),
+        authorization::rows(),
         batch::rows(),
         coordination::rows(),
         discovery::rows(),
