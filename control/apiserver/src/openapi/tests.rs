@@ -102,3 +102,13 @@ fn the_second_version_refers_to_definitions_that_are_there() {
     assert_eq!(spec["$ref"], "#/definitions/io.k8s.api.core.v1.PodSpec");
     assert!(spec["description"].is_string());
 }
+
+#[test]
+fn every_row_is_described() {
+    let descriptions = descriptions::Descriptions::unpack();
+    let about = descriptions.by_type();
+    for row in crate::resources::all() {
+        // What is missing here is missing among the `kinds!` of `build/descriptions.rs`.
+        assert!(about.contains_key(row.type_name), "{}", row.type_name);
+    }
+}

@@ -11,7 +11,7 @@ use time::OffsetDateTime;
 
 use crate::schema::json::{self, DEPTH_MAX, Reader};
 use crate::schema::time::{Precision, format};
-use crate::schema::{Field, Kind, Presence, Quantity, Shape, Type, base64, canonicalise, find, find_kind, zero};
+use crate::schema::{Field, Kind, Presence, Quantity, Shape, Type, base64, canonicalise, find, find_kind, float, zero};
 use wire::{Content, Fields};
 
 /// What every body begins with: `k8s` and a zero.
@@ -181,7 +181,7 @@ fn single(content: Content<'_>, kind: Kind, depth: usize) -> Result<Value, Decod
         // Negative numbers of 32 bits are sent as 64 bits, so cutting them is right.
         (Kind::Int32, Content::Varint(number)) => Ok(Value::from(number as i32)),
         (Kind::Int64, Content::Varint(number)) => Ok(Value::from(number as i64)),
-        (Kind::Float, Content::Fixed64(bits)) => Ok(Value::from(f64::from_bits(bits))),
+        (Kind::Float, Content::Fixed64(bits)) => Ok(float(f64::from_bits(bits))),
         (Kind::Bytes, Content::Bytes(bytes)) => Ok(Value::String(base64::encode(bytes))),
         (Kind::Struct(of), Content::Bytes(raw)) => message(raw, of, depth),
         (Kind::Time, Content::Bytes(raw)) => time(raw, Precision::Seconds),

@@ -134,6 +134,13 @@ pub(crate) fn zero(kind: Kind) -> Value {
     }
 }
 
+/// A float as Go writes it: without a fraction if it has none.
+pub(crate) fn float(number: f64) -> Value {
+    /// Up to here every integer is a float of its own.
+    const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
+    if number.fract() == 0.0 && number.abs() < EXACT_MAX { Value::from(number as i64) } else { Value::from(number) }
+}
+
 fn is_zero(value: &Value, kind: Kind) -> bool {
     match value {
         Value::Null => true,

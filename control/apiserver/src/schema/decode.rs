@@ -230,7 +230,7 @@ impl<'a> Decoder<'a> {
             (Kind::Bool, Token::Bool) => Ok(Value::Bool(self.reader.literal() == "true")),
             (Kind::Int32, Token::Number) => self.integer(of, "int32", |n| i32::try_from(n).is_ok()),
             (Kind::Int64, Token::Number) => self.integer(of, "int64", |_| true),
-            (Kind::Float, Token::Number) => Ok(json::number(self.reader.literal())),
+            (Kind::Float, Token::Number) => Ok(canonical::float(self.reader.literal().parse().unwrap_or_default())),
             (Kind::Bytes, Token::String) => self.bytes(),
             (Kind::Time, token) => self.time(token, Precision::Seconds),
             (Kind::MicroTime, token) => self.time(token, Precision::Micros),

@@ -9,8 +9,8 @@ mod table;
 pub mod time;
 pub mod yaml;
 
-pub(crate) use canonical::zero;
 pub use canonical::{canonicalise, check};
+pub(crate) use canonical::{float, zero};
 pub use quantity::Quantity;
 pub use table::{Field, Kind, ListRule, PatchRule, Presence, Shape, Type, all, find, find_kind};
 

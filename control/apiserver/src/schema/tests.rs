@@ -213,3 +213,21 @@ fn broken_bodies_never_panic() {
         let _ = decode::json(&body[..at], of("apps/v1.Deployment"));
     }
 }
+
+#[test]
+fn every_row_has_its_type_and_a_list_of_it() {
+    for row in crate::resources::all() {
+        let kind = find_kind(&row.gvk.api_version(), &row.gvk.kind);
+        assert_eq!(find(row.type_name), kind, "{:?}", row.gvk);
+        assert!(kind.is_some() && find(&format!("{}List", row.type_name)).is_some(), "{:?}", row.gvk);
+    }
+    assert_eq!(find_kind("v1", "DeleteOptions"), find("meta/v1.DeleteOptions"));
+    assert_eq!(find_kind("apps/v1", "DeploymentSpec"), None);
+    assert_eq!(find_kind("v9", "Pod"), None);
+}
+
+#[test]
+fn floats_are_written_without_an_empty_fraction() {
+    let schema = decode("apiextensions/v1.JSONSchemaProps", r#"{"maximum":1.0,"minimum":0.5,"multipleOf":1e3}"#).object;
+    assert_eq!(schema.to_string(), r#"{"maximum":1,"minimum":0.5,"multipleOf":1000}"#);
+}
