@@ -25,6 +25,7 @@ mod log;
 mod memory;
 mod module;
 mod network;
+mod place;
 mod program;
 mod state;
 

@@ -8,7 +8,7 @@ use crate::instance::Life;
 use crate::log::Log;
 use crate::module::Module;
 use crate::network::GroupNetwork;
-use crate::runtime::Place;
+use crate::place::Place;
 
 /// A program that runs; gone when it has ended. A command has one store for it, a server one per request.
 #[derive(Debug)]

@@ -14,21 +14,15 @@ use crate::config::{AddressMapping, Config};
 use crate::cpu::{CpuAccount, Shares, Ticker};
 use crate::host::filesystem::tree::Tree;
 use crate::http::serve;
-use crate::image::store::{Entry, Manifest};
-use crate::image::{ImageError, ImageStore};
-use crate::instance::{Instance, Life, Phase};
+use crate::image::{Entry, ImageError, ImageStore, Manifest};
+use crate::instance::{Instance, Life};
 use crate::log::Log;
 use crate::memory::MemoryAccount;
 use crate::module::{self, Module, Modules};
 use crate::network::{GroupNetwork, Services};
+use crate::place::{Place, Unclaimed, programs_max};
 use crate::program::Program;
 use crate::spec::{ServiceTable, Spec, StartError};
-
-/// Mappings of one command: memory, stack, guards, image. The kernel bounds them per process.
-const MAPPINGS_PER_PROGRAM: usize = 7;
-/// Mappings that everything else needs; past the bound any `mmap` in the process may fail.
-const MAPPINGS_RESERVED: usize = 2000;
-const MAPPINGS_MAX_DEFAULT: usize = 65_530;
 
 /// The runtime of one process.
 #[derive(Debug)]
@@ -135,7 +129,7 @@ impl Runtime {
         let module = self.module(&manifest, &path).await?;
         let address = SocketAddr::new(spec.group.ip, spec.http_port);
         let program = Arc::new(self.program(spec, &manifest, path, Arc::clone(&module), place));
-        let unclaimed = Unclaimed { life: Some(Arc::clone(&program.life)) };
+        let unclaimed = Unclaimed::new(Arc::clone(&program.life));
         match &module.entry {
             module::Entry::Command(pre) => command::start(program, pre.clone()).await?,
             module::Entry::Server(pre) => serve::start(program, pre.clone(), address).await?,
@@ -197,55 +191,6 @@ impl Runtime {
     }
 }
 
-/// A program whose caller has no handle yet; if the caller goes away, so does the program.
-struct Unclaimed {
-    // Invariant: there until it is claimed, which consumes it.
-    life: Option<Arc<Life>>,
-}
-
-impl Unclaimed {
-    fn claim(mut self) -> Instance {
-        let life = self.life.take().expect("claiming consumes it");
-        Instance::new(life)
-    }
-}
-
-impl Drop for Unclaimed {
-    fn drop(&mut self) {
-        if let Some(life) = &self.life {
-            life.advance(Phase::Killed);
-        }
-    }
-}
-
-/// One of the programs that may run at once, given back when the program is gone.
-#[derive(Debug)]
-pub(crate) struct Place {
-    live: Arc<AtomicUsize>,
-}
-
-impl Place {
-    fn take(live: &Arc<AtomicUsize>, programs_max: usize) -> Result<Self, StartError> {
-        let place = Self { live: Arc::clone(live) };
-        if live.fetch_add(1, Ordering::Relaxed) < programs_max {
-            return Ok(place);
-        }
-        Err(StartError::Exhausted(format!("{programs_max} programs run already (vm.max_map_count bounds them)")))
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.live.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-fn programs_max() -> usize {
-    let text = std::fs::read_to_string("/proc/sys/vm/max_map_count").unwrap_or_default();
-    let mappings = text.trim().parse().unwrap_or(MAPPINGS_MAX_DEFAULT);
-    mappings.saturating_sub(MAPPINGS_RESERVED) / MAPPINGS_PER_PROGRAM
-}
-
 /// Which module argv means: the one that its first word names, else the entrypoint, else the only one.
 fn choose_module(manifest: &Manifest, args: &[String]) -> Result<String, StartError> {
     let is_module = |path: &String| manifest.files.get(path).is_some_and(|entry| entry.wasm);
@@ -296,14 +241,5 @@ mod tests {
         }
         assert!(matches!(choose_module(&manifest(&both, &[]), &[]), Err(StartError::NoModule(_))));
         assert!(matches!(choose_module(&manifest(&both, &["/c.txt"]), &[]), Err(StartError::NoModule(_))));
-    }
-
-    #[test]
-    fn places_are_bounded_and_given_back() {
-        let live = Arc::default();
-        let place = Place::take(&live, 1).unwrap();
-        assert!(matches!(Place::take(&live, 1), Err(StartError::Exhausted(_))));
-        drop(place);
-        Place::take(&live, 1).unwrap();
     }
 }

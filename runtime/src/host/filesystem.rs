@@ -11,6 +11,7 @@
 mod change;
 mod descriptor;
 pub(crate) mod handle;
+mod open;
 mod stream;
 pub(crate) mod tree;
 

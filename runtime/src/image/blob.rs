@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use crate::image::store::{ImageError, io_error};
+use crate::image::error::{ImageError, io_error};
 
 const COPY_BUFFER_BYTES: usize = 64 << 10;
 

@@ -11,8 +11,9 @@ use std::path::Path;
 use serde::Deserialize;
 
 use crate::image::blob::Blobs;
+use crate::image::error::{ImageError, io_error};
+use crate::image::manifest::{Entry, Manifest};
 use crate::image::reference::Reference;
-use crate::image::store::{Entry, ImageError, Manifest, io_error};
 
 /// No file of an image is bigger.
 const FILE_BYTES_MAX: u64 = 256 << 20;

@@ -15,8 +15,10 @@ use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
 use crate::image::blob::{self, Blobs};
+use crate::image::error::{ImageError, io_error};
 use crate::image::import;
-use crate::image::reference::{Reference, ReferenceError, is_sha256};
+use crate::image::manifest::Manifest;
+use crate::image::reference::{Reference, is_sha256};
 
 /// An image, as callers see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,83 +39,6 @@ pub struct Image {
     pub modules: Vec<String>,
     /// Imported images are never collected.
     pub pinned: bool,
-}
-
-/// Why the store did not do what it was asked.
-#[derive(Debug, thiserror::Error)]
-pub enum ImageError {
-    /// Another process has the store open.
-    #[error("the image store is in use by another process: `{0}`")]
-    Locked(PathBuf),
-    /// The store was written by a newer version.
-    #[error("the image store has format {found}, this program knows {known}")]
-    Newer {
-        /// What is on disk.
-        found: u32,
-        /// The newest this program reads.
-        known: u32,
-    },
-    /// The reference means nothing.
-    #[error(transparent)]
-    Reference(#[from] ReferenceError),
-    /// What was to be imported is not an image.
-    #[error("not an image: {0}")]
-    NotAnImage(String),
-    /// A file is bigger than the store takes.
-    #[error("`{name}` has more than {bytes_max} bytes")]
-    TooBig {
-        /// The file.
-        name: String,
-        /// The bound.
-        bytes_max: u64,
-    },
-    /// A disk failed.
-    #[error("{operation} `{path}`")]
-    Io {
-        /// What was being done.
-        operation: &'static str,
-        /// To what.
-        path: PathBuf,
-        /// What the system said.
-        #[source]
-        source: io::Error,
-    },
-    /// A file of the store is not what the store wrote.
-    #[error("`{path}` is damaged")]
-    Damaged {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        #[source]
-        source: serde_json::Error,
-    },
-}
-
-/// What an image is made of: the file that its id is the digest of.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Manifest {
-    /// Every file, by absolute path.
-    pub files: BTreeMap<String, Entry>,
-    /// As in an OCI config.
-    #[serde(default)]
-    pub entrypoint: Vec<String>,
-    /// As in an OCI config.
-    #[serde(default)]
-    pub cmd: Vec<String>,
-    /// As in an OCI config, split.
-    #[serde(default)]
-    pub env: Vec<(String, String)>,
-}
-
-/// One file of an image.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Entry {
-    /// `sha256:` and the digest of its contents.
-    pub digest: String,
-    /// Its length.
-    pub size_bytes: u64,
-    /// Whether it is WebAssembly, by its first bytes.
-    pub wasm: bool,
 }
 
 /// The images of one data directory.
@@ -258,12 +183,6 @@ impl ImageStore {
         }
         self.collect(&references)
     }
-}
-
-/// Makes an `ImageError::Io` of what the system said.
-pub(crate) fn io_error(operation: &'static str, path: &Path) -> impl FnOnce(io::Error) -> ImageError {
-    let path = path.to_owned();
-    move |source| ImageError::Io { operation, path, source }
 }
 
 fn lock(path: &Path) -> Result<File, ImageError> {

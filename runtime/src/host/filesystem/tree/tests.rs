@@ -1,0 +1,91 @@
+//! Paths mean what is mounted there, and lead nowhere else.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+use super::*;
+
+fn files(paths: &[&str]) -> MountSource {
+    let file = || spec::File { data: Bytes::from_static(b"x"), mode: 0o644 };
+    MountSource::Files(Arc::new(paths.iter().map(|path| ((*path).to_owned(), file())).collect()))
+}
+
+fn tree(mounts: &[(&str, MountSource)]) -> Tree {
+    let mount = |(path, source): &(&str, MountSource)| Mount {
+        path: (*path).to_owned(),
+        source: source.clone(),
+        read_only: true,
+    };
+    Tree::new(mounts.iter().map(mount).collect(), BTreeMap::new()).unwrap()
+}
+
+fn shown(tree: &Tree, path: &str) -> String {
+    match tree.look(path) {
+        Ok(Node::Directory) => tree.list(path).into_keys().collect::<Vec<_>>().join(" ") + "/",
+        Ok(Node::Memory(_)) => "file".to_owned(),
+        Ok(Node::Host(node)) => format!("host {:?} {}", node.root, node.path),
+        Err(code) => code.name().to_owned(),
+    }
+}
+
+#[test]
+fn paths_are_looked_up_in_the_innermost_mount() {
+    let tree = tree(&[
+        ("/etc/app/", files(&["a.conf", "sub/b.conf"])),
+        ("/etc/app/sub/c.conf", files(&[""])),
+        ("/data", MountSource::Host("/host".into())),
+    ]);
+    for (path, what) in [
+        ("/", "data etc/"),
+        ("/etc", "app/"),
+        ("/etc/app", "a.conf sub/"),
+        ("/etc/app/a.conf", "file"),
+        ("/etc/app/sub", "b.conf c.conf/"),
+        ("/etc/app/sub/c.conf", "file"),
+        ("/etc/app/su", "no-entry"),
+        ("/et", "no-entry"),
+        ("/data", "host \"/host\" "),
+        ("/data/x/y", "host \"/host\" x/y"),
+        ("/database", "no-entry"),
+    ] {
+        assert_eq!(shown(&tree, path), what, "{path}");
+    }
+}
+
+#[test]
+fn the_files_of_the_image_are_under_everything() {
+    let image = BTreeMap::from([("/app.wasm".to_owned(), "/blob".into()), ("/etc/x".to_owned(), "/blob".into())]);
+    let mount = Mount { path: "/etc/app".to_owned(), source: files(&["a"]), read_only: true };
+    let tree = Tree::new(vec![mount], image).unwrap();
+    assert_eq!(shown(&tree, "/"), "app.wasm etc/");
+    assert_eq!(shown(&tree, "/etc"), "app x/");
+    assert_eq!(shown(&tree, "/app.wasm"), "host \"/blob\" ");
+    assert!(Tree::new(Vec::new(), BTreeMap::new()).is_none());
+}
+
+#[test]
+fn paths_come_to_normal_form_and_stay_below_the_root() {
+    for (directory, path, joined) in [
+        ("/", "a", Ok("/a")),
+        ("/a", "b//c/./d/", Ok("/a/b/c/d")),
+        ("/a/b", "../c", Ok("/a/c")),
+        ("/a", "..", Ok("/")),
+        ("/a", "../..", Err(ErrorCode::NotPermitted)),
+        ("/", "/etc", Err(ErrorCode::NotPermitted)),
+        ("/", "a\0b", Err(ErrorCode::NotPermitted)),
+        ("/", "", Err(ErrorCode::NoEntry)),
+    ] {
+        assert_eq!(join(directory, path), joined.map(str::to_owned), "{directory} {path}");
+    }
+}
+
+#[test]
+fn a_link_that_leads_out_of_its_mount_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::create_dir(dir.path().join("in")).unwrap();
+    std::fs::write(dir.path().join("secret"), "x").unwrap();
+    std::os::unix::fs::symlink("../secret", dir.path().join("in/out")).unwrap();
+    std::os::unix::fs::symlink("/etc/passwd", dir.path().join("in/absolute")).unwrap();
+    let tree = tree(&[("/m", MountSource::Host(dir.path().join("in")))]);
+    for path in ["/m/out", "/m/absolute"] {
+        let opened = tree.host(path).unwrap().open(OFlags::RDONLY, Mode::empty());
+        assert_eq!(opened.unwrap_err(), Errno::XDEV, "{path}");
+    }
+}
