@@ -45,6 +45,12 @@ impl Registry {
         self.resources.iter().find(|r| &*r.gvk.group == group && &*r.gvk.version == version && &*r.plural == plural)
     }
 
+    /// The kind whose objects a kind shows: itself, unless it is a view of another one.
+    pub fn owner(&self, resource: &Arc<Resource>) -> Arc<Resource> {
+        let owner = resource.view.and_then(|view| self.find(view.of.0, view.of.1, view.of.2));
+        owner.unwrap_or(resource).clone()
+    }
+
     /// One object; `resource` is a store's name for a kind: `core/pods`.
     ///
     /// # Errors
@@ -66,7 +72,4 @@ impl Registry {
     }
 }
 
-/// The tree of a stored object.
-pub fn decode(object: &storage::Object) -> Value {
-    serde_json::from_slice(&object.value).expect("stored objects were encoded by this server")
-}
+pub use crate::stored::decode;

@@ -7,6 +7,7 @@ pub mod ip;
 pub mod labels;
 pub mod names;
 pub mod number;
+pub mod object_meta;
 pub mod port;
 pub mod quantity;
 pub mod selector;

@@ -1,0 +1,19 @@
+//! The way to a node: the kubelet's HTTP API (`/containerLogs`, `/exec`, `/stats`…), whatever carries it.
+
+use axum::body::Body;
+use futures::future::BoxFuture;
+
+use crate::error::Failure;
+
+/// Reaches nodes. Implemented in process for the server's own node, and over the tunnel for the others.
+pub trait NodeConnector: Send + Sync + 'static {
+    /// Sends a request to a node's kubelet API and answers with what it answers.
+    ///
+    /// # Errors
+    /// The node cannot be reached; the failure names it as upstream does.
+    fn call<'a>(
+        &'a self,
+        node: &'a str,
+        request: http::Request<Body>,
+    ) -> BoxFuture<'a, Result<http::Response<Body>, Failure>>;
+}

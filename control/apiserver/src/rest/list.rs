@@ -1,0 +1,368 @@
+//! GET of a collection: pages of stored bytes, consistent at one revision, spliced together without parsing.
+
+use axum::response::Response;
+use bytes::Bytes;
+use http::StatusCode;
+use serde_json::{Value, json};
+use storage::{Object, Page, Paging, Query, Revision};
+
+use crate::content::{Form, Media, MetaVersion};
+use crate::error::Failure;
+use crate::field::{self, Error, Path};
+use crate::object::Fields;
+use crate::query::parse_uint;
+use crate::rest::continuation::Token;
+use crate::rest::{Call, answer as answers, options};
+use crate::selector::{FieldSelector, LabelSelector, Selection};
+use crate::{stored, table};
+
+/// How many objects are looked at in one step of a list with selectors and a limit.
+const SCAN_OBJECTS: usize = 500;
+
+/// What the options are for: lists and watches allow different ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum For {
+    /// A list, or the deletion of one.
+    List,
+    /// A watch.
+    Watch,
+}
+
+/// Which objects are wanted, and as of when.
+pub struct Listing {
+    /// By label and field.
+    pub selection: Selection,
+    /// What the store is asked.
+    pub query: Query,
+    /// At most so many; 0 is all.
+    limit: usize,
+    /// Where the page before ended.
+    token: Option<Token>,
+    /// The revision that was named, and whether it must be exactly that one.
+    version: Option<(u64, bool)>,
+}
+
+/// What a list answers with.
+pub struct Found {
+    /// In order.
+    pub objects: Vec<Object>,
+    /// The snapshot.
+    pub revision: Revision,
+    /// Where to go on, if there is more.
+    token: Option<Token>,
+    /// How many come after, where that is known.
+    remaining: Option<usize>,
+}
+
+/// Lists the objects that the path and query mean.
+pub async fn list(call: &Call) -> Result<Response, Failure> {
+    let listing = Listing::of(call, For::List)?;
+    let found = listing.read(call).await?;
+    answer(call, found)
+}
+
+// === impl Listing ===
+
+impl Listing {
+    /// Reads the query.
+    ///
+    /// # Errors
+    /// 400 of what cannot be read, 422 of options that do not go together.
+    pub fn of(call: &Call, what: For) -> Result<Listing, Failure> {
+        let query = &call.query;
+        let limit = query.integer("limit")?.unwrap_or(0);
+        query.integer("timeoutSeconds")?;
+        let selection = selection(call)?;
+        let errors = match what {
+            For::List => check_list(call),
+            For::Watch => check_watch(call),
+        };
+        if !errors.is_empty() {
+            return Err(options::invalid("ListOptions", &errors));
+        }
+        let token = match (what, query.text("continue")) {
+            (For::Watch, _) | (_, "") => None,
+            (For::List, text) => Some(Token::decode(text)?),
+        };
+        let version = match what {
+            For::Watch => None,
+            For::List => version(call, token.is_some(), limit > 0)?,
+        };
+        let any = version.is_some_and(|(version, _)| version == 0) && token.is_none();
+        Ok(Listing {
+            query: store_query(call, &selection),
+            selection,
+            // The cache that upstream answers "any version" from knows no pages.
+            limit: if any { 0 } else { usize::try_from(limit).unwrap_or(0) },
+            token,
+            version,
+        })
+    }
+
+    /// Whether the list of one exact version is meant.
+    pub fn is_exact(&self) -> bool {
+        self.version.is_some_and(|(_, exact)| exact)
+    }
+
+    /// Reads the page.
+    ///
+    /// # Errors
+    /// 410 if the version is gone, 504 if it is in the future.
+    pub async fn read(&self, call: &Call) -> Result<Found, Failure> {
+        let storage = &call.server.registry.storage;
+        if let Some((version, _)) = self.version.filter(|(version, _)| *version > storage.revision().0) {
+            return Err(Failure::future_version(version, storage.revision().0));
+        }
+        let mut at =
+            self.version.filter(|(version, exact)| *exact && *version > 0).map(|(version, _)| Revision(version));
+        let mut after = None;
+        if let Some(token) = &self.token {
+            at = token.revision();
+            after = Some(token.after());
+        }
+        let mut objects = Vec::new();
+        loop {
+            let paging = Paging { limit: self.step(), after: after.clone(), at };
+            let page = match storage.list(&self.query, paging).await {
+                Ok(page) => page,
+                Err(storage::Error::Compacted { .. }) => return Err(self.expired()),
+                Err(error) => return Err(error.into()),
+            };
+            let Page { objects: some, revision, remaining } = page;
+            at = Some(revision);
+            let scanned = some.len();
+            for (index, object) in some.into_iter().enumerate() {
+                after = Some((object.key.namespace.clone(), object.key.name.clone()));
+                if !self.selection.matches(&object) {
+                    continue;
+                }
+                objects.push(object);
+                if self.limit > 0 && objects.len() == self.limit {
+                    let more = remaining + scanned - index - 1;
+                    return Ok(self.found(objects, revision, more));
+                }
+            }
+            if remaining == 0 {
+                return Ok(self.found(objects, revision, 0));
+            }
+        }
+    }
+
+    fn found(&self, objects: Vec<Object>, revision: Revision, more: usize) -> Found {
+        let last = objects.last().filter(|_| more > 0).map(|object| object.key.clone());
+        let token = last.map(|key| Token::new(revision, &self.query.namespace, &key));
+        let remaining = (more > 0 && self.selection.is_everything()).then_some(more);
+        Found { objects, revision, token, remaining }
+    }
+
+    /// How many objects to ask the store for.
+    fn step(&self) -> usize {
+        match (self.limit, self.selection.is_everything()) {
+            (0, _) => 0,
+            (limit, true) => limit,
+            (limit, false) => limit.max(SCAN_OBJECTS),
+        }
+    }
+
+    /// 410: a list that was begun too long ago can go on with what is there now.
+    fn expired(&self) -> Failure {
+        match &self.token {
+            None => Failure::expired(crate::error::EXPIRED),
+            Some(token) => {
+                let message = "The provided continue parameter is too old to display a consistent list result. You can \
+                               start a new list without the continue parameter, or use the continue token in this \
+                               response to retrieve the remainder of the results. Continuing with the provided token \
+                               results in an inconsistent list - objects that were created, modified, or deleted \
+                               between the time the first chunk was returned and now may show up in the list.";
+                Failure { continue_token: Some(token.inconsistent().encode()), ..Failure::expired(message) }
+            }
+        }
+    }
+}
+
+/// Answers with a page in the form that was asked for.
+pub fn answer(call: &Call, found: Found) -> Result<Response, Failure> {
+    let mut metadata = json!({"resourceVersion": found.revision.0.to_string()});
+    if let Some(token) = &found.token {
+        metadata["continue"] = token.encode().into();
+    }
+    if let Some(remaining) = found.remaining {
+        metadata["remainingItemCount"] = remaining.into();
+    }
+    let accept = call.accept;
+    match accept.form {
+        Form::Metadata(_) => Err(Failure::not_acceptable(format!(
+            "you requested PartialObjectMetadata, but the requested object is a list (*{}.{}List)",
+            answers::internal_package(&call.resource.gvk.group),
+            call.resource.gvk.kind
+        ))),
+        Form::MetadataList(version) => Ok(metadata_list(call, version, &metadata, &found.objects)),
+        Form::Table(version, include) => {
+            let objects: Vec<Value> = found.objects.iter().map(stored::decode).collect();
+            let table = table::table(&call.resource, version, include, metadata, &objects, call.now);
+            Ok(answers::tree(StatusCode::OK, accept, &table))
+        }
+        Form::Plain | Form::Discovery
+            if accept.media == Media::Json && !accept.pretty && call.resource.view.is_none() =>
+        {
+            Ok(answers::json_bytes(StatusCode::OK, splice(call, &metadata, &found.objects)))
+        }
+        Form::Plain | Form::Discovery => {
+            let items: Vec<Value> = found.objects.iter().map(|object| item(call, object)).collect();
+            let list = json!({
+                "kind": format!("{}List", call.resource.gvk.kind), "apiVersion": call.resource.gvk.api_version(),
+                "metadata": metadata, "items": items,
+            });
+            Ok(answers::tree(StatusCode::OK, accept, &list))
+        }
+    }
+}
+
+/// The list as bytes: stored objects without their heads, one after the other.
+fn splice(call: &Call, metadata: &Value, objects: &[Object]) -> Bytes {
+    let head = stored::head(&call.owner).len();
+    let size: usize = objects.iter().map(|object| object.value.len()).sum();
+    let mut body = Vec::with_capacity(size + 256);
+    let kind = &call.resource.gvk.kind;
+    body.extend_from_slice(
+        format!(
+            "{{\"kind\":\"{kind}List\",\"apiVersion\":\"{}\",\"metadata\":{metadata},\"items\":[",
+            call.resource.gvk.api_version()
+        )
+        .as_bytes(),
+    );
+    for (index, object) in objects.iter().enumerate() {
+        body.extend_from_slice(if index == 0 { b"{" } else { b",{" });
+        body.extend_from_slice(&object.value[head..]);
+    }
+    body.extend_from_slice(b"]}");
+    body.into()
+}
+
+/// An object as a list's item: without its type.
+fn item(call: &Call, object: &Object) -> Value {
+    let mut object = stored::decode(object);
+    if let Some(view) = call.resource.view {
+        object = (view.from_stored)(object);
+    }
+    for member in ["kind", "apiVersion"] {
+        object.remove(member);
+    }
+    object
+}
+
+fn metadata_list(call: &Call, version: MetaVersion, metadata: &Value, objects: &[Object]) -> Response {
+    let items: Vec<Value> = objects.iter().map(|object| table::metadata_of(&stored::decode(object), version)).collect();
+    // Upstream's conversion leaves an empty list as Go's nil.
+    let items = if items.is_empty() { Value::Null } else { items.into() };
+    let list = json!({
+        "kind": "PartialObjectMetadataList", "apiVersion": version.api_version(), "metadata": metadata, "items": items,
+    });
+    answers::tree(StatusCode::OK, call.accept, &list)
+}
+
+/// The selectors of a request.
+///
+/// # Errors
+/// 400 in upstream's words.
+pub fn selection(call: &Call) -> Result<Selection, Failure> {
+    let labels = LabelSelector::parse(call.query.text("labelSelector")).map_err(Failure::bad_request)?;
+    let fields = FieldSelector::parse(call.query.text("fieldSelector")).map_err(Failure::bad_request)?;
+    fields.check(&call.resource)?;
+    Ok(Selection { labels, fields })
+}
+
+/// What the store is asked: the path, and what of the selectors it can use as an index.
+fn store_query(call: &Call, selection: &Selection) -> Query {
+    let fields = &selection.fields;
+    // A legacy watch names its object in the path.
+    let named = Some(call.info.name.as_str()).filter(|name| !name.is_empty());
+    let name = named.or_else(|| fields.exact("metadata.name"));
+    let namespace = match call.info.namespace.as_str() {
+        "" => fields.exact("metadata.namespace").unwrap_or_default(),
+        _ if &*call.resource.plural == "namespaces" => "",
+        namespace => namespace,
+    };
+    Query {
+        resource: call.owner.stored_as().into(),
+        namespace: namespace.into(),
+        name: name.map(Into::into),
+        field: fields.indexed().map(|(field, value)| (field.into(), value.into())),
+    }
+}
+
+/// The version that the list must not be older than, or must be exactly of.
+fn version(call: &Call, continued: bool, limited: bool) -> Result<Option<(u64, bool)>, Failure> {
+    let text = call.query.text("resourceVersion");
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let version = parse_uint(text).map_err(|err| {
+        Failure::bad_request(format!(
+            "invalid resource version: resourceVersion: Invalid value: {}: {err}",
+            field::quote(text)
+        ))
+    })?;
+    if continued && version != 0 {
+        return Err(Failure::bad_request("specifying resource version is not allowed when using continue"));
+    }
+    let exact = match call.query.text("resourceVersionMatch") {
+        "Exact" => true,
+        // Pages are of one version, and the one that was named is as good as any.
+        "" => limited && version != 0,
+        _ => false,
+    };
+    Ok(Some((version, exact)))
+}
+
+fn check_list(call: &Call) -> field::Errors {
+    let query = &call.query;
+    let path = Path::new("resourceVersionMatch");
+    let mut errors = Vec::new();
+    let wanted = query.text("resourceVersionMatch");
+    if !wanted.is_empty() {
+        if query.text("resourceVersion").is_empty() {
+            errors
+                .push(Error::forbidden(&path, "resourceVersionMatch is forbidden unless resourceVersion is provided"));
+        }
+        if !query.text("continue").is_empty() {
+            errors.push(Error::forbidden(&path, "resourceVersionMatch is forbidden when continue is provided"));
+        }
+        if !matches!(wanted, "Exact" | "NotOlderThan") {
+            errors.push(Error::not_supported(&path, wanted, &["Exact", "NotOlderThan", ""]));
+        }
+        if wanted == "Exact" && query.text("resourceVersion") == "0" {
+            let detail = "resourceVersionMatch \"exact\" is forbidden for resourceVersion \"0\"";
+            errors.push(Error::forbidden(&path, detail));
+        }
+    }
+    if query.get("sendInitialEvents").is_some() {
+        errors.push(Error::forbidden(&Path::new("sendInitialEvents"), "sendInitialEvents is forbidden for list"));
+    }
+    errors
+}
+
+fn check_watch(call: &Call) -> field::Errors {
+    let query = &call.query;
+    let path = Path::new("resourceVersionMatch");
+    let mut errors = Vec::new();
+    let wanted = query.text("resourceVersionMatch");
+    let initial = query.get("sendInitialEvents").is_some();
+    if initial && wanted != "NotOlderThan" {
+        let detail = "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan";
+        errors.push(Error::forbidden(&path, detail));
+    }
+    if !wanted.is_empty() {
+        if !initial {
+            let detail = "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided";
+            errors.push(Error::forbidden(&path, detail));
+        }
+        if wanted != "NotOlderThan" {
+            errors.push(Error::not_supported(&path, wanted, &["NotOlderThan"]));
+        }
+        if !query.text("continue").is_empty() {
+            errors.push(Error::forbidden(&path, "resourceVersionMatch is forbidden when continue is provided"));
+        }
+    }
+    errors
+}

@@ -1,0 +1,59 @@
+//! PUT of an object, or of its status, scale, finalizers and the like.
+
+use axum::response::Response;
+use http::StatusCode;
+use serde_json::Value;
+
+use crate::error::Failure;
+use crate::object::Fields;
+use crate::rest::answer::{self, Shown};
+use crate::rest::modify::{By, modify};
+use crate::rest::{Call, create, decode, options, scale};
+
+/// Replaces the object that the path names, or makes it where the kind allows that.
+pub async fn update(call: &Call, body: &[u8]) -> Result<Response, Failure> {
+    let options = options::write(&call.query, "UpdateOptions")?;
+    let mut object = decode::object(call, body, options)?;
+    decode::place(call, &mut object)?;
+    check_name(call, &object)?;
+    if call.subresource_name() == "scale" {
+        let shown = modify(call, options, By::Update, |old| scale::apply(old, &object)).await?;
+        return Ok(scale_of(call, shown));
+    }
+    if call.owner.create_on_update && call.subresource.is_none() {
+        let found = call.server.registry.storage.get(&call.key()).await?;
+        if found.is_none() {
+            return match create::insert(call, object.clone(), options).await {
+                Ok(shown) => answer::object(call, StatusCode::CREATED, shown),
+                Err(failure) => Err(failure),
+            };
+        }
+    }
+    let shown = modify(call, options, By::Update, |_| Ok(object.clone())).await?;
+    answer::object(call, StatusCode::OK, shown)
+}
+
+/// Answers with the Scale of a workload.
+pub fn scale_of(call: &Call, shown: Shown) -> Response {
+    answer::tree(StatusCode::OK, call.accept, &scale::of(&shown.into_tree()))
+}
+
+fn check_name(call: &Call, object: &Value) -> Result<(), Failure> {
+    let (said, is) = (object.str_at("metadata.name"), call.info.name.as_str());
+    if said == is {
+        return Ok(());
+    }
+    Err(Failure::bad_request(if said.is_empty() {
+        format!("the name of the object ({is} based on URL) was undeterminable: name must be provided")
+    } else {
+        format!("the name of the object ({said}) does not match the name on the URL ({is})")
+    }))
+}
+
+/// The view's form of a stored object, with the type that its own kind has.
+pub fn in_view(call: &Call, object: &Value) -> Value {
+    match call.resource.view {
+        Some(view) => (view.from_stored)(object.clone()),
+        None => object.clone(),
+    }
+}
