@@ -10,6 +10,7 @@
 
 mod batch;
 mod compact;
+mod expire;
 mod history;
 mod memory;
 mod open;
@@ -24,6 +25,7 @@ use bytes::Bytes;
 use futures::future::BoxFuture;
 
 pub use compact::{COMPACTION_PERIOD, compact_periodically};
+pub use expire::{Retention, expire_periodically};
 pub use memory::open_memory;
 pub use open::{OpenError, open};
 pub use watch::Watch;

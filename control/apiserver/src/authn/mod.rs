@@ -8,6 +8,7 @@ use crate::request::User;
 
 pub mod impersonation;
 pub mod jwt;
+pub mod openid;
 pub mod review;
 pub mod service_account;
 mod static_token;
@@ -35,12 +36,12 @@ pub trait Authenticator: Send + Sync + 'static {
     fn authenticate<'a>(&'a self, request: &'a Parts) -> BoxFuture<'a, Result<Option<User>, Failure>>;
 }
 
-/// The token of `Authorization: Bearer TOKEN`: exactly one space, any case of the scheme.
+/// The token of `Authorization: Bearer TOKEN`: exactly one space, any case of the scheme. What follows it is ignored.
 pub fn bearer_token(request: &Parts) -> Option<&str> {
     let header = request.headers.get(http::header::AUTHORIZATION)?.to_str().ok()?;
     let (scheme, token) = header.trim().split_once(' ')?;
-    let usable = scheme.eq_ignore_ascii_case("bearer") && !token.is_empty() && !token.starts_with(' ');
-    usable.then_some(token)
+    let token = token.split(' ').next().filter(|token| !token.is_empty());
+    token.filter(|_| scheme.eq_ignore_ascii_case("bearer"))
 }
 
 /// The user of a request without credentials.
