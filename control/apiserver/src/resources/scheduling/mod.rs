@@ -6,16 +6,13 @@ use crate::field::{Error, Errors, Path};
 use crate::object::Fields;
 use crate::registry::resource::{Column, Generation, Gvk, Now, Resource, Scope};
 use crate::registry::strategy::{Context, Strategy};
+use crate::resources::bootstrap::SYSTEM_PRIORITY_CLASSES;
 use crate::resources::{age, cell};
 use crate::validation::one_of;
 
 /// Above this only the system's own classes go.
 const USER_PRIORITY_MAX: i64 = 1_000_000_000;
 const SYSTEM_PREFIX: &str = "system-";
-/// The classes that every server has, with their values.
-pub const SYSTEM_CLASSES: [(&str, i64); 2] =
-    [("system-node-critical", 2_000_001_000), ("system-cluster-critical", 2_000_000_000)];
-
 /// The rows of this group.
 pub fn rows() -> Vec<Resource> {
     let gvk = Gvk::new("scheduling.k8s.io", "v1", "PriorityClass");
@@ -87,9 +84,9 @@ impl Strategy for PriorityClass {
 }
 
 fn validate_system(name: &str, value: i64) -> Option<Error> {
-    let why = match SYSTEM_CLASSES.iter().find(|(known, _)| *known == name) {
+    let why = match SYSTEM_PRIORITY_CLASSES.iter().find(|(known, _, _)| *known == name) {
         None => format!("{name} is not a known system priority class"),
-        Some((_, known)) if *known != value => format!("value of {name} PriorityClass must be {known}"),
+        Some((_, known, _)) if *known != value => format!("value of {name} PriorityClass must be {known}"),
         Some(_) => return None,
     };
     let rule = format!("priority class names with '{SYSTEM_PREFIX}' prefix are reserved for system use only");

@@ -3,6 +3,7 @@
 mod allocate;
 mod cells;
 mod default;
+mod ensure;
 mod family;
 mod kubernetes;
 mod ports;
@@ -10,6 +11,7 @@ mod shape;
 mod update;
 mod validate;
 
+pub use ensure::{EnsureError, ensure_kubernetes};
 pub use kubernetes::kubernetes;
 
 use futures::future::BoxFuture;
