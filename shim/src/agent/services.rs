@@ -69,6 +69,7 @@ struct Port {
 }
 
 /// What was heard of.
+#[expect(clippy::large_enum_variant, reason = "each lives for a moment, in a batch that is bounded")]
 enum News {
     Service(Event<Service>),
     Slice(Event<EndpointSlice>),

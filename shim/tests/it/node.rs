@@ -1,9 +1,9 @@
 //! A node in a temporary directory, with images written by hand: what each test arranges.
 
 use std::net::SocketAddr;
-use std::path::Path;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use axum::body::Body;
 use http::Request;
@@ -17,6 +17,9 @@ use tokio::task::JoinHandle;
 use tower::ServiceExt as _;
 
 use crate::api::Api;
+
+#[path = "../../../xtask/src/guests.rs"]
+mod guests;
 
 /// Tests of one process share the kernel's ports, so each node has networks of its own in 127/8.
 static NEXT_NETWORK: AtomicU8 = AtomicU8::new(180);
@@ -47,6 +50,7 @@ const SLEEPS: &str = r#"(module
 pub(crate) struct Node {
     pub(crate) api: Arc<Api>,
     pub(crate) agent: Arc<Agent>,
+    runtime: Arc<Runtime>,
     pods: AddressMapping,
     dir: tempfile::TempDir,
     shutdown: oneshot::Sender<()>,
@@ -67,10 +71,10 @@ impl Node {
 
     /// Ends this node and starts another in its place.
     pub(crate) async fn restart(self) -> Self {
-        let Self { api, agent, pods: _, dir, shutdown, driver } = self;
+        let Self { api, agent, runtime, pods: _, dir, shutdown, driver } = self;
         shutdown.send(()).unwrap();
         driver.await.unwrap();
-        drop(agent);
+        drop((agent, runtime));
         Self::start_in(dir, api)
     }
 
@@ -98,10 +102,15 @@ impl Node {
             network,
             data_dir: dir.path().to_owned(),
         };
-        let (agent, driver) = Agent::new(config, api.client(), runtime);
+        let (agent, driver) = Agent::new(config, api.client(), Arc::clone(&runtime));
         let (shutdown, ended) = oneshot::channel();
         let driver = tokio::spawn(driver.run(async move { drop(ended.await) }));
-        Self { api, agent, pods: network.pods, dir, shutdown, driver }
+        Self { api, agent, runtime, pods: network.pods, dir, shutdown, driver }
+    }
+
+    /// Gives the node the image of the actor: a component that needs seconds to compile.
+    pub(crate) fn import_actor(&self) {
+        self.runtime.images().import("example.local/actor:1", &actor()).unwrap();
     }
 
     /// Creates a pod of one container `c`, whose fields and those of the spec are given; answers its path.
@@ -139,6 +148,14 @@ impl Node {
         }
         panic!("no event {last}: {:?}", self.api.events(pod));
     }
+}
+
+/// The guest that does what its arguments say.
+fn actor() -> PathBuf {
+    static BUILT: OnceLock<()> = OnceLock::new();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    BUILT.get_or_init(|| guests::build(root).unwrap());
+    root.join("target/guests/actor.wasm")
 }
 
 /// The arguments after this test's name are those of the compile child.

@@ -209,3 +209,46 @@ async fn probes_decide_readiness_and_restarts() {
     tokio::spawn(async move { axum::serve(listener, server).await });
     node.api.until(&path, |it| container(it)["ready"] == true).await;
 }
+
+/// `oracle/kubelet/env.txt`, `volume-files.txt` and `termination-message.txt`, as far as a component can see them.
+#[tokio::test]
+async fn a_container_gets_what_its_pod_says() {
+    let node = Node::start();
+    node.import_actor();
+    node.api.create("/api/v1/namespaces/ns/configmaps", json!({"metadata": {"name": "conf"}, "data": {"a": "one"}}));
+    let shared = json!({"volumeMounts": [
+        {"name": "conf", "mountPath": "/conf"}, {"name": "conf", "mountPath": "/sub", "subPath": "a"},
+        {"name": "token", "mountPath": "/token"}, {"name": "empty", "mountPath": "/empty"}],
+        "env": [{"name": "X", "value": "x"}, {"name": "Y", "valueFrom": {"configMapKeyRef": {"name": "conf", "key": "a"}}}],
+        "terminationMessagePath": "/dev/termination-log", "terminationMessagePolicy": "FallbackToLogsOnError"});
+    let volumes = json!({"volumes": [{"name": "conf", "configMap": {"name": "conf"}}, {"name": "empty", "emptyDir": {}},
+        {"name": "token", "projected": {"sources": [{"serviceAccountToken": {"path": "t"}}]}}]});
+    let act = |name: &str, args: Value| {
+        let mut container = shared.clone();
+        container["args"] = args;
+        node.pod(name, "actor", container, volumes.clone())
+    };
+    let rows = [
+        ("env", json!(["-", "env"]), "HOSTNAME=env", ""),
+        ("expanded", json!(["-", "print", "$(X) $(Y) $(Z) $$(X)"]), "x one $(Z) $(X)\n", ""),
+        ("conf", json!(["-", "read", "/conf/a"]), "one", ""),
+        ("sub", json!(["-", "read", "/sub"]), "one", ""),
+        ("token", json!(["-", "read", "/token/t"]), "a token", ""),
+        ("empty", json!(["-", "write", "/empty/f", "x"]), "written", ""),
+        ("readonly", json!(["-", "write", "/conf/f", "x"]), "error", ""),
+        ("message", json!(["-", "write", "/dev/termination-log", "all is well"]), "written", "all is well"),
+    ];
+    for (name, args, log, message) in rows {
+        let path = act(name, args);
+        let pod = node.api.until(&path, |it| phase(it, "Succeeded") || phase(it, "Failed")).await.unwrap();
+        let (_, text) = node.ask(&format!("/containerLogs/ns/{name}/c")).await;
+        assert!(text.contains(log), "{name}: {text}");
+        let ended = &pod["status"]["containerStatuses"][0]["state"]["terminated"];
+        assert_eq!(ended["exitCode"], 0, "{name}: {ended} {text}");
+        assert_eq!(ended["message"].as_str().unwrap_or_default(), message, "{name}");
+    }
+    let path = act("fails", json!(["-", "panic"]));
+    let pod = node.api.until(&path, |it| phase(it, "Failed")).await.unwrap();
+    let ended = &pod["status"]["containerStatuses"][0]["state"]["terminated"];
+    assert!(ended["message"].as_str().unwrap_or_default().contains("as told"), "{ended}");
+}
