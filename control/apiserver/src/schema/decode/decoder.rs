@@ -1,138 +1,31 @@
-//! Request bodies into objects of their type: what `sigs.k8s.io/json` accepts, drops, warns of and refuses.
-//!
-//! Flow: syntax first, then one walk along the type that drops unknown members, then the canonical form.
-//! Errors: texts are upstream's; the caller says of which object they speak.
+//! Walks a body along its type: keeps what the type knows, tells the rest, and remembers the first value that does not fit.
 
 use std::collections::HashSet;
 
 use serde_json::{Map, Value};
-use thiserror::Error;
 
-use super::json::{self, Reader, Token};
-use super::table::{Field, Kind, Shape, Type};
-use super::time::{self, Precision};
-use super::{Quantity, base64, canonical};
+use crate::schema::json::{Reader, Token};
+use crate::schema::table::{Field, Kind, Shape, Type};
+use crate::schema::time::{self, Precision};
+use crate::schema::{Quantity, base64, canonical, find};
 
 /// How many unknown and duplicate fields are told.
 const STRICT_MAX: usize = 100;
 
-/// An object that was decoded.
-#[derive(Debug, PartialEq)]
-pub struct Decoded {
-    /// The object in canonical form, without unknown members.
-    pub object: Value,
-    /// `unknown field "spec.x"`, `duplicate field "y"`, in upstream's order.
-    pub strict: Vec<String>,
-}
-
-/// A body that cannot be an object of the type.
-#[derive(Clone, Debug, Error, PartialEq, Eq)]
-pub enum DecodeError {
-    /// It is no JSON or YAML at all.
-    #[error("{0}")]
-    Syntax(String),
-    /// A value does not fit its field.
-    #[error("{0}")]
-    Value(String),
-}
-
-/// Decodes a JSON body.
-///
-/// # Errors
-/// If the body is no JSON or a value does not fit its field.
-pub fn json(body: &[u8], of: &'static Type) -> Result<Decoded, DecodeError> {
-    json::check(body).map_err(DecodeError::Syntax)?;
-    let mut decoder = Decoder::new(body);
-    let mut object = Map::new();
-    match decoder.reader.peek() {
-        Token::Object => decoder.members(of, &mut object).map_err(DecodeError::Value)?,
-        Token::Null => {}
-        other => {
-            let text = format!("json: cannot unmarshal {} into Go value of type {}", other.name(), of.go_name());
-            return Err(DecodeError::Value(text));
-        }
-    }
-    if let Some(text) = decoder.misfit {
-        return Err(DecodeError::Value(text));
-    }
-    let mut object = Value::Object(object);
-    canonical::canonicalise(&mut object, of);
-    Ok(Decoded { object, strict: decoder.strict })
-}
-
-/// Decodes a YAML body, of which the first document counts.
-///
-/// # Errors
-/// If the body is no YAML or a value does not fit its field.
-pub fn yaml(body: &[u8], of: &'static Type) -> Result<Decoded, DecodeError> {
-    let converted = super::yaml::to_json(body).map_err(DecodeError::Syntax)?;
-    let mut decoded = json(&converted.json, of)?;
-    if !converted.duplicates.is_empty() {
-        decoded.strict.insert(0, format!("yaml: unmarshal errors:\n  {}", converted.duplicates.join("\n  ")));
-    }
-    Ok(decoded)
-}
-
-/// `apiVersion` and `kind` of a JSON body, which may be empty.
-///
-/// # Errors
-/// The text that upstream puts after `unrecognized (must be of type …): `, or answers alone for DeleteOptions.
-pub fn type_meta(body: &[u8]) -> Result<(String, String), DecodeError> {
-    let fail = |text: String| Err(DecodeError::Syntax(format!("couldn't get version/kind; json parse error: {text}")));
-    if let Err(text) = json::check(body) {
-        return fail(text);
-    }
-    let mut reader = Reader::new(body);
-    let (mut api_version, mut kind) = (String::new(), String::new());
-    match reader.peek() {
-        Token::Object => reader.enter(),
-        Token::Null => return Ok((api_version, kind)),
-        other => {
-            return fail(format!(
-                "json: cannot unmarshal {} into Go value of type struct {{ APIVersion string \
-                 \"json:\\\"apiVersion,omitempty\\\"\"; Kind string \"json:\\\"kind,omitempty\\\"\" }}",
-                other.name()
-            ));
-        }
-    }
-    while let Some(key) = reader.next_key() {
-        let into = match &*key {
-            "apiVersion" => &mut api_version,
-            "kind" => &mut kind,
-            _ => {
-                reader.raw();
-                continue;
-            }
-        };
-        match reader.peek() {
-            Token::String => *into = reader.string().into_owned(),
-            Token::Null => {
-                reader.literal();
-            }
-            other => {
-                return fail(format!(
-                    "json: cannot unmarshal {} into Go struct field .{key} of type string",
-                    other.name()
-                ));
-            }
-        }
-    }
-    Ok((api_version, kind))
-}
-
-struct Decoder<'a> {
-    reader: Reader<'a>,
+/// The state of the walk.
+pub(super) struct Decoder<'a> {
+    pub(super) reader: Reader<'a>,
     path: String,
-    strict: Vec<String>,
+    pub(super) strict: Vec<String>,
     told: HashSet<String>,
     // Go goes on after a value of a wrong type and reports the first, unless a parser of values fails later.
-    misfit: Option<String>,
+    pub(super) misfit: Option<String>,
 }
 
 // === impl Decoder ===
 
 impl<'a> Decoder<'a> {
-    fn new(checked: &'a [u8]) -> Decoder<'a> {
+    pub(super) fn new(checked: &'a [u8]) -> Decoder<'a> {
         Decoder {
             reader: Reader::new(checked),
             path: String::new(),
@@ -143,7 +36,7 @@ impl<'a> Decoder<'a> {
     }
 
     /// The members of the object that comes next, added to `into`, which is not empty if the field is there twice.
-    fn members(&mut self, of: &'static Type, into: &mut Map<String, Value>) -> Result<(), String> {
+    pub(super) fn members(&mut self, of: &'static Type, into: &mut Map<String, Value>) -> Result<(), String> {
         let mut seen: HashSet<&'static str> = HashSet::new();
         self.reader.enter();
         while let Some(key) = self.reader.next_key() {
@@ -330,7 +223,7 @@ fn quantity(raw: &[u8]) -> Result<Value, String> {
 
 fn schema() -> Kind {
     let name = "apiextensions/v1.JSONSchemaProps";
-    Kind::Struct(super::find(name).expect("the table holds the schema type"))
+    Kind::Struct(find(name).expect("the table holds the schema type"))
 }
 
 fn without_indexes(path: &str) -> String {
@@ -343,7 +236,7 @@ fn without_indexes(path: &str) -> String {
 }
 
 /// The type's name as Go prints it.
-pub(super) fn go_name(kind: Kind) -> String {
+fn go_name(kind: Kind) -> String {
     let name = match kind {
         Kind::String => "string",
         Kind::Bool => "bool",
