@@ -1,7 +1,7 @@
 //! JSON web tokens signed with ES256, and nothing else: the header's `alg` is compared, never obeyed.
 
 use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use ring::rand::SystemRandom;
 use ring::signature::{
     ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair, UnparsedPublicKey,
@@ -40,6 +40,13 @@ impl Key {
         let pair = pair.map_err(|error| BadKey { reason: error.to_string() })?;
         let id = URL_SAFE_NO_PAD.encode(Sha256::digest(pair.public_key().as_ref()));
         Ok(Key { pair, id, random })
+    }
+
+    /// The same from PEM, with one key in it.
+    pub fn from_pem(pem: &str) -> Result<Key, BadKey> {
+        let body: String = pem.lines().filter(|line| !line.starts_with("-----")).map(str::trim).collect();
+        let der = STANDARD.decode(body).map_err(|error| BadKey { reason: error.to_string() })?;
+        Key::from_pkcs8(&der)
     }
 
     /// A new key, for servers that keep none.
@@ -104,6 +111,16 @@ mod tests {
         for nonsense in ["", ".", "..", "a.b.c", "ä.ö.ü"] {
             assert_eq!(key.verify::<Value>(nonsense), None);
         }
+    }
+
+    #[test]
+    fn a_key_is_read_from_pem() {
+        let document = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new()).unwrap();
+        let (key, body) = (Key::from_pkcs8(document.as_ref()).unwrap(), STANDARD.encode(document.as_ref()));
+        let (first, second) = body.split_at(64);
+        let pem = format!("-----BEGIN PRIVATE KEY-----\n{first}\n{second}\n-----END PRIVATE KEY-----\n");
+        assert_eq!(Key::from_pem(&pem).unwrap().jwks(), key.jwks());
+        assert!(Key::from_pem("nonsense").is_err());
     }
 
     #[test]
