@@ -152,11 +152,12 @@ fn at_tick(account: &Arc<CpuAccount>, meter: &Meter) -> UpdateDeadline {
     let workers = tokio::runtime::Handle::current().metrics().num_workers();
     let id = Arc::as_ptr(account).addr();
     let ahead = account.shares.ahead(id, account.weight, used_nanos, workers, Instant::now());
-    let pause = account.debt().max(ahead);
-    if pause.is_zero() {
-        return UpdateDeadline::YieldCustom(1, Box::pin(tokio::task::yield_now()));
+    let debt = account.debt();
+    match (debt.is_zero(), ahead.is_zero()) {
+        (false, _) => UpdateDeadline::YieldCustom(1, Box::pin(tokio::time::sleep(debt))),
+        (true, false) => UpdateDeadline::YieldCustom(1, Box::pin(Arc::clone(&account.shares).wait(id, workers, ahead))),
+        (true, true) => UpdateDeadline::YieldCustom(1, Box::pin(tokio::task::yield_now())),
     }
-    UpdateDeadline::YieldCustom(1, Box::pin(tokio::time::sleep(pause)))
 }
 
 fn thread_cpu_nanos() -> u64 {

@@ -5,23 +5,34 @@
 //! one furthest behind waits until that one has caught up. Nobody waits while there is a thread for everyone, and who
 //! was idle starts level: it has saved up nothing.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
 use super::ticker::TICK;
 
-/// A program that has not come to a tick for so long is idle.
-const BUSY_FOR: Duration = Duration::from_millis(50);
-/// What is waited for at once, well below `BUSY_FOR`, so that a program that waits still counts as busy.
-const PAUSE_MAX: Duration = Duration::from_millis(20);
+/// A program is idle if it came to no tick for so long, and not for so many turns of all others: on a machine that is
+/// busy with other things time alone says little.
+const IDLE_AFTER: Duration = Duration::from_millis(50);
+const IDLE_AFTER_TURNS: u64 = 20;
+/// What is waited for before looking again whether the others have caught up.
+const PAUSE_MAX: Duration = Duration::from_millis(10);
+/// And how often: the others may have gone idle, which only their silence tells.
+const PAUSES_MAX: u32 = 10;
 /// The weight whose virtual time is real time: a whole core, as in cgroup v1.
 const WEIGHT_UNIT: u64 = 1024;
 
 /// The programs that are busy now.
 #[derive(Debug, Default)]
 pub(crate) struct Shares {
-    busy: Mutex<Vec<Busy>>,
+    round: Mutex<Round>,
+}
+
+#[derive(Debug, Default)]
+struct Round {
+    ticks: u64,
+    busy: Vec<Busy>,
 }
 
 #[derive(Debug)]
@@ -30,35 +41,59 @@ struct Busy {
     weight: u64,
     virtual_nanos: u64,
     seen: Instant,
+    seen_tick: u64,
 }
 
 impl Shares {
     /// How long the program `id`, which just used `used_nanos`, must wait for the others.
     pub(super) fn ahead(&self, id: usize, weight: u32, used_nanos: u64, workers: usize, now: Instant) -> Duration {
-        let mut busy = self.busy.lock();
-        busy.retain(|other| other.id == id || now.saturating_duration_since(other.seen) < BUSY_FOR);
-        charge(&mut busy, id, weight.into(), used_nanos, now);
-        if busy.len() <= workers {
-            return Duration::ZERO;
+        let mut round = self.round.lock();
+        round.forget_idle(now);
+        round.charge(id, weight.into(), used_nanos, now);
+        round.ahead(id, workers)
+    }
+
+    /// Waits for the others, `pause` at first, until they have caught up.
+    pub(super) async fn wait(self: Arc<Self>, id: usize, workers: usize, mut pause: Duration) {
+        for _ in 0..PAUSES_MAX {
+            if pause.is_zero() {
+                return;
+            }
+            tokio::time::sleep(pause).await;
+            pause = self.round.lock().ahead(id, workers);
         }
-        let own = busy.iter().find(|one| one.id == id).map_or(0, |own| own.virtual_nanos);
-        let Some(last) = busy.iter().min_by_key(|one| one.virtual_nanos) else { return Duration::ZERO };
-        let wait = Duration::from_nanos((own - last.virtual_nanos) * last.weight / WEIGHT_UNIT);
-        // Less than a tick is not worth a timer: its turn comes by itself.
-        if wait < TICK { Duration::ZERO } else { wait.min(PAUSE_MAX) }
     }
 }
 
-fn charge(busy: &mut Vec<Busy>, id: usize, weight: u64, used_nanos: u64, now: Instant) {
-    let virtual_nanos = used_nanos * WEIGHT_UNIT / weight;
-    let level = busy.iter().filter(|one| one.id != id).map(|one| one.virtual_nanos).min();
-    match busy.iter_mut().find(|one| one.id == id) {
-        Some(own) if now.saturating_duration_since(own.seen) < BUSY_FOR => {
-            own.virtual_nanos += virtual_nanos;
-            own.seen = now;
+impl Round {
+    fn ahead(&self, id: usize, workers: usize) -> Duration {
+        if self.busy.len() <= workers {
+            return Duration::ZERO;
         }
-        Some(own) => *own = Busy { id, weight, virtual_nanos: level.unwrap_or(0), seen: now },
-        None => busy.push(Busy { id, weight, virtual_nanos: level.unwrap_or(0), seen: now }),
+        let own = self.busy.iter().find(|one| one.id == id).map_or(0, |own| own.virtual_nanos);
+        let Some(last) = self.busy.iter().min_by_key(|one| one.virtual_nanos) else { return Duration::ZERO };
+        let wait = Duration::from_nanos(own.saturating_sub(last.virtual_nanos) * last.weight / WEIGHT_UNIT);
+        // Less than a tick is not worth a timer: its turn comes by itself.
+        if wait < TICK { Duration::ZERO } else { wait.min(PAUSE_MAX) }
+    }
+
+    fn forget_idle(&mut self, now: Instant) {
+        self.ticks += 1;
+        let (ticks, ticks_max) = (self.ticks, IDLE_AFTER_TURNS * self.busy.len() as u64);
+        self.busy
+            .retain(|one| now.saturating_duration_since(one.seen) < IDLE_AFTER || ticks - one.seen_tick < ticks_max);
+    }
+
+    /// A program that was idle starts level with the one furthest behind.
+    fn charge(&mut self, id: usize, weight: u64, used_nanos: u64, now: Instant) {
+        let seen_tick = self.ticks;
+        if let Some(own) = self.busy.iter_mut().find(|one| one.id == id) {
+            own.virtual_nanos += used_nanos * WEIGHT_UNIT / weight;
+            (own.seen, own.seen_tick) = (now, seen_tick);
+            return;
+        }
+        let virtual_nanos = self.busy.iter().map(|one| one.virtual_nanos).min().unwrap_or(0);
+        self.busy.push(Busy { id, weight, virtual_nanos, seen: now, seen_tick });
     }
 }
 

@@ -62,7 +62,7 @@ async fn a_quota_is_a_share_of_one_core() {
     let used = Duration::from_nanos(instance.stats().cpu_nanos - begin);
     // One period of 10 ms may have been saved up, and a busy machine gives less.
     assert!(used < Duration::from_millis(130), "a tenth of a core for a second used {used:?}");
-    assert!(used > Duration::from_millis(30), "a tenth of a core for a second used only {used:?}");
+    assert!(used > Duration::from_millis(10), "a tenth of a core for a second used only {used:?}");
     instance.set_limits(None, None);
     instance.stop(Duration::ZERO).await;
 }
@@ -79,7 +79,7 @@ async fn busy_programs_share_a_thread_by_weight() {
     tokio::time::sleep(Duration::from_secs(1)).await;
     let [light, heavy] = [0, 1].map(|hog: usize| hogs[hog].stats().cpu_nanos as f64);
     let ratio = heavy / light;
-    assert!((2.0..4.5).contains(&ratio), "three times the shares got {ratio:.1} times the CPU");
+    assert!((1.8..6.0).contains(&ratio), "three times the shares got {ratio:.1} times the CPU");
     for hog in hogs {
         hog.stop(Duration::ZERO).await;
     }
@@ -113,7 +113,7 @@ async fn a_program_that_floods_its_log_is_slowed_down() {
     instance.stop(Duration::ZERO).await;
     let bytes = printed(&log).len();
     assert!(bytes < 4 << 20, "{bytes} bytes in a second");
-    assert!(bytes > 512 << 10, "only {bytes} bytes in a second");
+    assert!(bytes > 64 << 10, "only {bytes} bytes in a second");
 }
 
 #[tokio::test]
