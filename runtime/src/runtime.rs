@@ -176,7 +176,7 @@ impl Runtime {
             env.retain(|(other, _)| *other != name);
             env.push((name, value));
         }
-        let args = if spec.args.is_empty() { vec![path] } else { spec.args };
+        let args = if spec.args.is_empty() { default_args(manifest, path) } else { spec.args };
         Program {
             life: Arc::new(Life::new(spec.id, memory, cpu)),
             module,
@@ -209,6 +209,12 @@ fn choose_module(manifest: &Manifest, args: &[String]) -> Result<String, StartEr
             Err(StartError::NoModule(format!("`{word}` is none of the image's modules, and it has no entrypoint")))
         }
     }
+}
+
+/// The image's own words, of which the first is at least the module's name.
+fn default_args(manifest: &Manifest, path: String) -> Vec<String> {
+    let rest = manifest.entrypoint.iter().skip(1).chain(&manifest.cmd);
+    std::iter::once(path).chain(rest.cloned()).collect()
 }
 
 #[cfg(test)]

@@ -153,13 +153,19 @@ async fn the_files_of_an_image_are_below_its_root() {
     std::fs::create_dir_all(source.join("share")).unwrap();
     std::fs::copy(guest("actor"), source.join("actor.wasm")).unwrap();
     std::fs::write(source.join("share/text"), "of the image").unwrap();
-    std::fs::write(source.join("image.json"), r#"{"entrypoint": ["/actor.wasm"], "env": {"A": "1"}}"#).unwrap();
+    std::fs::write(
+        source.join("image.json"),
+        r#"{"entrypoint": ["actor.wasm", "args"], "cmd": ["x"], "env": {"A": "1"}}"#,
+    )
+    .unwrap();
     let image = node.runtime.images().import("files", &source).unwrap().id;
     for (act, said) in
         [(&["read", "/share/text"][..], "of the image\n"), (&["list", "/"], "actor.wasm share/\n"), (&["env"], "A=1\n")]
     {
         assert_eq!(node.run(node.spec(&image, act)).await.1.trim_end(), said.trim_end(), "{act:?}");
     }
+    let plain = Spec { args: Vec::new(), ..node.spec(&image, &[]) };
+    assert_eq!(node.run(plain).await.1, "/actor.wasm,args,x\n");
     let (_, said) = node.run(node.spec(&image, &["write", "/share/text", "x"])).await;
     assert!(said.starts_with("error: ReadOnlyFilesystem"), "{said}");
 }
