@@ -87,7 +87,8 @@ impl Driver {
             Change::All(nodes) => {
                 let names: HashSet<_> = nodes.iter().map(|node| node.metadata.name.clone()).collect();
                 self.snapshot.retain_nodes(|name| names.contains(name));
-                nodes.into_iter().fold(false, |helps, node| self.snapshot.put_node(node) || helps)
+                // Each of them is taken in, also after the first that helps.
+                nodes.into_iter().filter(|node| self.snapshot.put_node(node.clone())).count() > 0
             }
             Change::Put(node) => self.snapshot.put_node(node),
             Change::Gone(node) => {

@@ -13,9 +13,12 @@ pub(crate) struct Candidate<'a> {
 /// One criterion: which nodes a pod can run on, and which of them suit it better.
 pub(crate) struct Plugin {
     /// Refuses nodes.
-    pub(crate) filter: Option<fn(&Candidate<'_>, &NodeState) -> Result<(), Rejection>>,
+    pub(crate) filter: Option<Filter>,
     pub(crate) score: Option<Score>,
 }
+
+/// Whether a pod can run on a node.
+type Filter = fn(&Candidate<'_>, &NodeState) -> Result<(), Rejection>;
 
 /// How a plugin compares the nodes that are left.
 pub(crate) struct Score {

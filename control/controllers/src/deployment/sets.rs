@@ -102,10 +102,10 @@ impl Set {
         let before = self.annotations.clone();
         let inherited = inherited.iter().filter(|(key, _)| !NOT_INHERITED.contains(&key.as_str()));
         self.annotations.extend(inherited.map(|(key, value)| (key.clone(), value.clone())));
-        if self.revision() < revision {
-            if let Some(old) = self.annotations.insert(REVISION.into(), revision.to_string()) {
-                self.remember(&old);
-            }
+        if self.revision() < revision
+            && let Some(old) = self.annotations.insert(REVISION.into(), revision.to_string())
+        {
+            self.remember(&old);
         }
         self.annotations != before
     }
