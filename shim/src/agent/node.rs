@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -128,6 +129,7 @@ fn status(agent: &Agent, before: Option<&Node>, now: Timestamp) -> NodeStatus {
         ("cpu", (cpu_millis / 1000).to_string()),
         ("memory", format!("{}Ki", memory_bytes / 1024)),
         ("pods", pods.to_string()),
+        ("ephemeral-storage", format!("{}Ki", storage_bytes(&agent.config.data_dir) / 1024)),
         ("hugepages-1Gi", "0".to_owned()),
         ("hugepages-2Mi", "0".to_owned()),
     ]
@@ -242,6 +244,11 @@ fn os_image() -> String {
     let release = fs::read_to_string("/etc/os-release").unwrap_or_default();
     let name = release.lines().find_map(|it| it.strip_prefix("PRETTY_NAME="));
     name.map_or_else(|| "Linux".to_owned(), |it| it.trim_matches('"').to_owned())
+}
+
+/// What the disk below a directory holds, in bytes; nothing if it cannot be asked.
+fn storage_bytes(dir: &Path) -> u64 {
+    rustix::fs::statvfs(dir).map_or(0, |it| it.f_blocks.saturating_mul(it.f_frsize))
 }
 
 /// Memory of this machine in bytes.

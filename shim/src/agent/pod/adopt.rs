@@ -36,17 +36,16 @@ pub(crate) fn adopt(pod: &Pod, now: Timestamp) -> Life {
 
 fn fill(record: &mut Record, reported: &ContainerStatus, now: Timestamp) {
     record.restarts = u32::try_from(reported.restart_count).unwrap_or(0);
-    let image_id = &reported.image_id;
-    let current = reported.state.as_ref().and_then(|it| ended_run(it, image_id, now, reported));
-    let last = reported.last_state.as_ref().and_then(|it| ended_run(it, image_id, now, reported));
+    let current = reported.state.as_ref().and_then(|it| ended_run(it, reported, now));
+    let last = reported.last_state.as_ref().and_then(|it| ended_run(it, reported, now));
     // One that waits for its restart has its latest run in the last state.
     (record.run, record.last) = if current.is_some() { (current, last) } else { (last, None) };
 }
 
-fn ended_run(state: &ContainerState, image_id: &str, now: Timestamp, reported: &ContainerStatus) -> Option<Run> {
+fn ended_run(state: &ContainerState, reported: &ContainerStatus, now: Timestamp) -> Option<Run> {
     let id =
         |text: &Option<String>| text.as_deref().and_then(status::container_id).map(str::to_owned).unwrap_or_default();
-    let image_id = image_id.to_owned();
+    let (image, image_id) = (reported.image.clone(), reported.image_id.clone());
     if let Some(running) = &state.running {
         let started_at = running.started_at.as_ref().map_or(Timestamp::UNIX_EPOCH, |it| it.0);
         let ended = End {
@@ -55,11 +54,12 @@ fn ended_run(state: &ContainerState, image_id: &str, now: Timestamp, reported: &
             message: "the node's agent was restarted".to_owned(),
             finished_at: now,
         };
-        return Some(Run { id: id(&reported.container_id), image_id, started_at, ended: Some(ended) });
+        return Some(Run { id: id(&reported.container_id), image, image_id, started_at, ended: Some(ended) });
     }
     let ended: &ContainerStateTerminated = state.terminated.as_ref()?;
     Some(Run {
         id: id(&ended.container_id),
+        image,
         image_id,
         started_at: ended.started_at.as_ref().map_or(Timestamp::UNIX_EPOCH, |it| it.0),
         ended: Some(End {
@@ -102,6 +102,7 @@ mod tests {
         assert_eq!(step, Step::Start(Which::Main(0)));
         life.main[0].begin(Run {
             id: "y".to_owned(),
+            image: "i".to_owned(),
             image_id: String::new(),
             started_at: Timestamp::UNIX_EPOCH,
             ended: None,

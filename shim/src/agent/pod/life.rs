@@ -102,7 +102,7 @@ pub(crate) struct Record {
     pub(crate) back_off: Option<BackOff>,
     /// Why its image could not be had.
     pub(crate) pull: Option<PullFailure>,
-    /// A liveness or startup probe failed: it shall be ended.
+    /// It runs, and must not any more.
     pub(crate) unhealthy: Option<Unhealthy>,
     /// Its startup probe passed, or it has none.
     pub(crate) started: bool,
@@ -115,6 +115,8 @@ pub(crate) struct Record {
 pub(crate) struct Run {
     /// CRI's id.
     pub(crate) id: String,
+    /// The image that the pod asked for.
+    pub(crate) image: String,
     /// The image's id.
     pub(crate) image_id: String,
     /// When it started; the beginning of time if it never did.
@@ -158,12 +160,12 @@ pub(crate) struct PullFailure {
     pub(crate) until: Timestamp,
 }
 
-/// Which probe says that a container must end.
+/// Why a container that runs must end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Unhealthy {
-    /// `liveness` or `startup`.
-    pub(crate) probe: &'static str,
-    /// Its own grace period, if it has one.
+    /// As events tell it: `failed liveness probe`.
+    pub(crate) why: &'static str,
+    /// The probe's own grace period, if it has one.
     pub(crate) grace_seconds: Option<i64>,
 }
 

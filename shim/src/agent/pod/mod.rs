@@ -3,7 +3,9 @@
 pub(crate) mod adopt;
 pub(crate) mod condition;
 pub(crate) mod downward;
+mod end;
 pub(crate) mod env;
+mod image;
 pub(crate) mod life;
 mod mount;
 mod observe;

@@ -42,7 +42,7 @@ pub(crate) enum Step {
     RunSandbox,
     /// Start one of its containers.
     Start(Which),
-    /// End one of its containers, which a probe found sick.
+    /// End one of its containers, which must not run any more.
     Kill(Which, i64),
     /// End all of its containers within these seconds, then its sandbox.
     Stop(i64),

@@ -67,8 +67,8 @@ impl Purpose {
 
     /// As pod status and events have it.
     pub(crate) fn sick(self, grace_seconds: Option<i64>) -> Unhealthy {
-        let probe = if self == Self::Startup { "startup" } else { "liveness" };
-        Unhealthy { probe, grace_seconds }
+        let why = if self == Self::Startup { "failed startup probe" } else { "failed liveness probe" };
+        Unhealthy { why, grace_seconds }
     }
 }
 

@@ -2,10 +2,9 @@
 
 use k8s_openapi::api::core::v1::{Container, ContainerPort, Pod};
 use k8s_openapi::jiff::Timestamp;
-use runtime::image::Reference;
 use serde_json::json;
 
-use super::life::{Blocked, End, PullFailure, Run, Sandbox};
+use super::life::{Blocked, End, Run, Sandbox};
 use super::observe::timestamp;
 use super::phase::Which;
 use super::source::Names;
@@ -13,23 +12,21 @@ use super::worker::{RETRY, UID_LABEL, Worker};
 use super::{env, probe, quantity, restart};
 use crate::agent::recorder::Kind;
 use crate::cri::message::{
-    ContainerConfig, ContainerMetadata, ContainerStatusRequest, CreateContainerRequest, ImageSpec, ImageStatusRequest,
-    KeyValue, LinuxContainerConfig, LinuxContainerResources, Mount, PodSandboxConfig, PodSandboxMetadata,
-    PodSandboxStatusRequest, PullImageRequest, RemoveContainerRequest, RunPodSandboxRequest, StartContainerRequest,
+    ContainerConfig, ContainerMetadata, ContainerStatusRequest, CreateContainerRequest, ImageSpec, KeyValue,
+    LinuxContainerConfig, LinuxContainerResources, Mount, PodSandboxConfig, PodSandboxMetadata,
+    PodSandboxStatusRequest, RemoveContainerRequest, RunPodSandboxRequest, StartContainerRequest,
 };
 
 /// The period that CPU quotas count for, in microseconds.
 const CPU_PERIOD: i64 = 100_000;
-/// How long `ErrImagePull` shows before it becomes `ImagePullBackOff`.
-const PULL_ERROR_SHOWN: k8s_openapi::jiff::SignedDuration = k8s_openapi::jiff::SignedDuration::from_secs(2);
 /// Longest name of a host.
 const HOSTNAME_BYTES_MAX: usize = 63;
 
 /// Why a container could not be started, as status and events tell it.
-struct Obstacle {
-    reason: &'static str,
-    message: String,
-    until: Timestamp,
+pub(super) struct Obstacle {
+    pub(super) reason: &'static str,
+    pub(super) message: String,
+    pub(super) until: Timestamp,
 }
 
 // === impl Worker ===
@@ -76,7 +73,8 @@ impl Worker {
         self.tell(pod, which, Kind::Normal, "Created", "Container created");
         let started = self.agent.cri.start_container(StartContainerRequest { container_id: id.clone() }).await;
         let message = started.err().map(|err| err.to_string());
-        self.note_run(which, &id, image_id, message.as_deref()).await;
+        let image = container.image.clone().unwrap_or_default();
+        self.note_run(which, &id, (image, image_id), message.as_deref()).await;
         match message {
             Some(message) => self.tell(pod, which, Kind::Warning, "Failed", &format!("Error: {message}")),
             None => {
@@ -104,7 +102,7 @@ impl Worker {
     }
 
     /// Notes a run, which may have failed to start, and forgets the one before the one before.
-    async fn note_run(&mut self, which: Which, id: &str, image_id: String, failure: Option<&str>) {
+    async fn note_run(&mut self, which: Which, id: &str, image: (String, String), failure: Option<&str>) {
         let now = Timestamp::now();
         let req = ContainerStatusRequest { container_id: id.to_owned(), verbose: false };
         let status = self.agent.cri.container_status(req).await.ok().and_then(|it| it.status).unwrap_or_default();
@@ -120,7 +118,8 @@ impl Worker {
             record.back_off = Some(restart::after_restart(record.back_off, now));
         }
         let started_at = timestamp(status.started_at);
-        record.begin(Run { id: id.to_owned(), image_id, started_at, ended });
+        let (image, image_id) = image;
+        record.begin(Run { id: id.to_owned(), image, image_id, started_at, ended });
         record.started = failure.is_none();
         let Some(old) = old else { return };
         if let Err(err) = self.agent.cri.remove_container(RemoveContainerRequest { container_id: old.id }).await {
@@ -138,59 +137,6 @@ impl Worker {
         if !probes.is_empty() {
             self.probes.push((index, probes));
         }
-    }
-
-    /// The id of a container's image.
-    async fn image(&mut self, pod: &Pod, which: Which, container: &Container) -> Result<String, Obstacle> {
-        let image = container.image.clone().unwrap_or_default();
-        if let Err(err) = Reference::parse(&image) {
-            let message =
-                format!("Failed to apply default image tag \"{image}\": couldn't parse image name \"{image}\": {err}");
-            self.tell(pod, which, Kind::Warning, "InspectFailed", &message);
-            self.tell(pod, which, Kind::Warning, "Failed", "Error: InvalidImageName");
-            return Err(Obstacle { reason: "InvalidImageName", message, until: Timestamp::now() + RETRY });
-        }
-        let spec = ImageSpec { image: image.clone(), user_specified_image: image.clone(), ..Default::default() };
-        let req = ImageStatusRequest { image: Some(spec.clone()), verbose: false };
-        if let Some(found) = self.agent.cri.image_status(req).await.ok().and_then(|it| it.image) {
-            let message =
-                format!("Container image \"{image}\" already present on machine and can be accessed by the pod");
-            self.tell(pod, which, Kind::Normal, "Pulled", &message);
-            return Ok(found.id);
-        }
-        if container.image_pull_policy.as_deref() == Some("Never") {
-            let message = format!("Container image \"{image}\" is not present with pull policy of Never");
-            self.tell(pod, which, Kind::Warning, "ErrImageNeverPull", &message);
-            self.tell(pod, which, Kind::Warning, "Failed", "Error: ErrImageNeverPull");
-            return Err(Obstacle { reason: "ErrImageNeverPull", message, until: Timestamp::now() + RETRY });
-        }
-        self.pull(pod, which, spec).await
-    }
-
-    /// Asks for an image that is not here, unless it was asked for a moment ago.
-    async fn pull(&mut self, pod: &Pod, which: Which, spec: ImageSpec) -> Result<String, Obstacle> {
-        let now = Timestamp::now();
-        let image = spec.image.clone();
-        let before = self.record(which).pull.clone();
-        if let Some(before) = before.as_ref().filter(|it| it.until > now) {
-            let back_off = format!("Back-off pulling image \"{image}\"");
-            self.tell(pod, which, Kind::Normal, "BackOff", &back_off);
-            self.tell(pod, which, Kind::Warning, "Failed", "Error: ImagePullBackOff");
-            let message = format!("{back_off}: ErrImagePull: {}", before.message);
-            return Err(Obstacle { reason: "ImagePullBackOff", message, until: before.until });
-        }
-        self.tell(pod, which, Kind::Normal, "Pulling", &format!("Pulling image \"{image}\""));
-        let req = PullImageRequest { image: Some(spec), ..Default::default() };
-        let message = match self.agent.cri.pull_image(req).await {
-            Ok(pulled) => return Ok(pulled.image_ref),
-            Err(err) => err.to_string(),
-        };
-        self.tell(pod, which, Kind::Warning, "Failed", &format!("Failed to pull image \"{image}\": {message}"));
-        self.tell(pod, which, Kind::Warning, "Failed", "Error: ErrImagePull");
-        let failures = before.map_or(1, |it| it.failures.saturating_add(1));
-        let until = now + restart::wait_after(failures);
-        self.record(which).pull = Some(PullFailure { failures, message: message.clone(), until });
-        Err(Obstacle { reason: "ErrImagePull", message, until: now + PULL_ERROR_SHOWN })
     }
 
     /// What CRI is told of a container.

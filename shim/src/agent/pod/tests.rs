@@ -45,7 +45,7 @@ impl Story {
             ["unready", name] => self.record(name).ready = false,
             ["sick", name, ref grace @ ..] => {
                 let grace_seconds = grace.first().map(|it| it.parse().unwrap());
-                self.record(name).unhealthy = Some(Unhealthy { probe: "liveness", grace_seconds });
+                self.record(name).unhealthy = Some(Unhealthy { why: "failed liveness probe", grace_seconds });
             }
             ["ended", name, code, reason, ref message @ ..] => self.end(name, code, reason, &message.join(" ")),
             ["blocked", name, reason, ref message @ ..] => self.block(name, reason, &message.join(" ")),
@@ -71,7 +71,7 @@ impl Story {
             record.back_off = Some(restart::after_restart(record.back_off, now));
         }
         let id = format!("{name}-{}", record.restarts);
-        record.begin(Run { id, image_id: "sha256:i".to_owned(), started_at: now, ended: None });
+        record.begin(Run { id, image: "i".to_owned(), image_id: "sha256:i".to_owned(), started_at: now, ended: None });
         (record.started, record.ready) = (true, true);
     }
 

@@ -11,20 +11,16 @@ use std::time::Duration;
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use kube::Api;
-use kube::api::{DeleteParams, Patch, PatchParams, Preconditions};
+use kube::api::{Patch, PatchParams};
 use serde_json::json;
 
-use super::life::{Life, Record, Sandbox, Stage, Volumes};
+use super::life::{Life, Record, Stage, Unhealthy, Volumes};
 use super::phase::{self, Step, Which, Wish};
 use super::probe::{Probes, Purpose};
-use super::restart::Policy;
 use super::{condition, status};
 use crate::agent::Agent;
 use crate::agent::pods::Entry;
 use crate::agent::recorder::Kind;
-use crate::cri::message::{
-    ListPodSandboxRequest, PodSandboxFilter, RemovePodSandboxRequest, StopContainerRequest, StopPodSandboxRequest,
-};
 
 /// The label that names a sandbox's pod.
 pub(in crate::agent) const UID_LABEL: &str = "io.kubernetes.pod.uid";
@@ -47,7 +43,7 @@ pub(crate) struct Worker {
 }
 
 /// What comes after a turn.
-enum After {
+pub(super) enum After {
     Again,
     Wait(Option<Timestamp>),
     /// It has ended; its object remains.
@@ -99,7 +95,8 @@ impl Worker {
     async fn turn(&mut self) -> After {
         let pod = self.entry.pod();
         self.observe(&pod).await;
-        self.take_findings();
+        self.take_findings(&pod);
+        self.see_changes(&pod);
         let wish = Wish::of(&pod, self.entry.is_gone());
         let now = Timestamp::now();
         let had_cause = self.life.cause.is_some();
@@ -163,7 +160,7 @@ impl Worker {
     }
 
     /// Notes what probes found about containers that still run.
-    fn take_findings(&mut self) {
+    fn take_findings(&mut self, pod: &Pod) {
         let findings = std::mem::take(&mut *self.entry.findings.lock());
         for finding in findings {
             let same = |it: &&mut Record| it.run.as_ref().is_some_and(|run| run.id == finding.run_id);
@@ -178,114 +175,22 @@ impl Worker {
             }
         }
         // Without a readiness probe a container is ready as soon as it has started.
-        let spec = self.entry.pod().spec.unwrap_or_default();
-        for (record, container) in self.life.main.iter_mut().zip(&spec.containers) {
-            record.ready =
-                if container.readiness_probe.is_none() { record.started } else { record.ready && record.started };
+        let spec = pod.spec.as_ref().map(|it| it.containers.as_slice()).unwrap_or_default();
+        for (record, container) in self.life.main.iter_mut().zip(spec) {
+            let passed = record.ready || container.readiness_probe.is_none();
+            record.ready = passed && record.started;
         }
     }
 
-    /// Ends one container that a probe found sick.
-    async fn kill(&mut self, pod: &Pod, which: Which, grace: i64) {
-        let policy = Wish::of(pod, false).policy;
-        let record = self.record(which);
-        let (Some(run), Some(sick)) = (record.run.clone(), record.unhealthy) else { return };
-        let message = match policy {
-            Policy::Never => format!("Stopping container {}", record.name),
-            Policy::Always | Policy::OnFailure => {
-                format!("Container {} failed {} probe, will be restarted", record.name, sick.probe)
-            }
-        };
-        self.tell(pod, which, Kind::Normal, "Killing", &message);
-        let req = StopContainerRequest { container_id: run.id, timeout: grace };
-        if let Err(err) = self.agent.cri.stop_container(req).await {
-            tracing::warn!(pod = %self.entry.name, %err, "could not stop a container");
-        }
-    }
-
-    /// Ends all containers, then the sandbox. A shorter grace period that comes meanwhile counts.
-    async fn stop(&mut self, pod: &Pod) {
-        self.probes.clear();
-        let running: Vec<(Which, String)> = self.running();
-        for (which, _) in &running {
-            let name = self.record(*which).name.clone();
-            self.tell(pod, *which, Kind::Normal, "Killing", &format!("Stopping container {name}"));
-        }
-        let began = Timestamp::now();
-        loop {
-            let wish = Wish::of(&self.entry.pod(), self.entry.is_gone());
-            let end = began + SignedDuration::from_secs(phase::grace(&wish));
-            let left = end.duration_since(Timestamp::now()).as_millis();
-            let timeout = i64::try_from((left + 999).max(0) / 1000).unwrap_or(0);
-            let stops = running.iter().map(|(_, id)| {
-                self.agent.cri.stop_container(StopContainerRequest { container_id: id.clone(), timeout })
-            });
-            tokio::select! {
-                _ = futures::future::join_all(stops) => break,
-                () = self.entry.changed.notified() => {}
+    /// Notes which containers run an image that the pod does not ask for any more.
+    fn see_changes(&mut self, pod: &Pod) {
+        let spec = pod.spec.as_ref().map(|it| it.containers.as_slice()).unwrap_or_default();
+        for (record, container) in self.life.main.iter_mut().zip(spec) {
+            let asked = container.image.as_deref().unwrap_or_default();
+            if record.run.as_ref().is_some_and(|run| run.ended.is_none() && run.image != asked) {
+                record.unhealthy = Some(Unhealthy { why: "definition changed", grace_seconds: None });
             }
         }
-        self.observe(pod).await;
-        if let Sandbox::Ready { id, .. } = &self.life.sandbox {
-            let req = StopPodSandboxRequest { pod_sandbox_id: id.clone() };
-            if let Err(err) = self.agent.cri.stop_pod_sandbox(req).await {
-                tracing::warn!(pod = %self.entry.name, %err, "could not stop a sandbox");
-            }
-        }
-        self.agent.files.remove(&self.entry.uid);
-        self.life.stopped();
-    }
-
-    /// Forgets all of the pod, here and at the API server.
-    async fn delete(&mut self, pod: &Pod) -> After {
-        let filter = PodSandboxFilter {
-            label_selector: [(UID_LABEL.to_owned(), self.entry.uid.clone())].into(),
-            ..Default::default()
-        };
-        let sandboxes = self.agent.cri.list_pod_sandbox(ListPodSandboxRequest { filter: Some(filter) }).await;
-        for sandbox in sandboxes.map(|it| it.items).unwrap_or_default() {
-            let removed =
-                self.agent.cri.remove_pod_sandbox(RemovePodSandboxRequest { pod_sandbox_id: sandbox.id }).await;
-            if let Err(err) = removed {
-                tracing::warn!(pod = %self.entry.name, %err, "could not remove a sandbox");
-            }
-        }
-        self.agent.files.remove(&self.entry.uid);
-        for dir in [self.agent.log_dir(pod), self.agent.pod_dir(&self.entry.uid)] {
-            // Not there is as good as removed, and what stays is removed at the next start.
-            let _ = tokio::fs::remove_dir_all(dir).await;
-        }
-        if self.entry.is_gone() || self.delete_object().await {
-            return After::Done;
-        }
-        After::Wait(Some(Timestamp::now() + RETRY))
-    }
-
-    async fn delete_object(&self) -> bool {
-        let api: Api<Pod> = Api::namespaced(self.agent.client.clone(), &self.entry.namespace);
-        let preconditions = Preconditions { uid: Some(self.entry.uid.clone()), resource_version: None };
-        let params = DeleteParams {
-            grace_period_seconds: Some(0),
-            preconditions: Some(preconditions),
-            ..DeleteParams::default()
-        };
-        match api.delete(&self.entry.name, &params).await {
-            Ok(_) => true,
-            // Gone, or another pod has its name.
-            Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => true,
-            Err(err) => {
-                tracing::warn!(pod = %self.entry.name, %err, "could not delete a pod");
-                false
-            }
-        }
-    }
-
-    /// What of it runs.
-    fn running(&self) -> Vec<(Which, String)> {
-        let init = self.life.init.iter().enumerate().map(|(index, it)| (Which::Init(index), it));
-        let main = self.life.main.iter().enumerate().map(|(index, it)| (Which::Main(index), it));
-        let running = init.chain(main).filter(|(_, it)| it.running());
-        running.filter_map(|(which, it)| Some((which, it.run.as_ref()?.id.clone()))).collect()
     }
 
     pub(super) fn record(&mut self, which: Which) -> &mut Record {
