@@ -77,8 +77,10 @@ pub enum Include {
 /// What an endpoint can answer with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Offer {
-    /// Objects and lists of a kind: plain, as metadata, as tables.
+    /// An object of a kind: plain, as metadata, as a table.
     Objects,
+    /// The same of many; the endpoint can watch, too.
+    List,
     /// The same as a stream of events.
     Watch,
     /// One form only.
@@ -110,8 +112,11 @@ pub fn negotiate(headers: &HeaderMap, query: &Parameters, offer: Offer) -> Resul
     }
     let clauses = parse(&header);
     let known = |clause: &Clause| clause.media == "*/*" || MEDIA_TYPES.contains(&clause.media);
-    if matches!(offer, Offer::Objects | Offer::Watch) && !clauses.iter().any(known) {
-        let message = format!("406: Not Acceptable\n\nAvailable representations: {}", MEDIA_TYPES.join(", "));
+    if !clauses.iter().any(known)
+        && let Some(streams) = representations(offer)
+    {
+        let types = MEDIA_TYPES.join(", ");
+        let message = format!("406: Not Acceptable\n\nAvailable representations: {types}{streams}");
         return Err(Failure::not_acceptable(message).with_details(serde_json::json!({})));
     }
     // Aggregated discovery wins wherever it stands.
@@ -120,8 +125,19 @@ pub fn negotiate(headers: &HeaderMap, query: &Parameters, offer: Offer) -> Resul
     let accept = first.into_iter().chain(rest).find_map(|clause| accept(clause, query, offer));
     accept.map(|accept| Accept { pretty: pretty || accept.pretty, ..accept }).ok_or_else(|| match offer {
         Offer::Watch => Failure::only_acceptable(STREAM_MEDIA_TYPES),
-        Offer::Objects | Offer::Plain | Offer::Discovery => Failure::only_acceptable(&MEDIA_TYPES.join(", ")),
+        Offer::Objects | Offer::List | Offer::Plain | Offer::Discovery => {
+            Failure::only_acceptable(&MEDIA_TYPES.join(", "))
+        }
     })
+}
+
+/// What an endpoint of objects can send beside the media types of all; `None` for other endpoints, which look closer.
+fn representations(offer: Offer) -> Option<String> {
+    match offer {
+        Offer::Objects => Some(String::new()),
+        Offer::List | Offer::Watch => Some(format!(", {STREAM_MEDIA_TYPES}")),
+        Offer::Plain | Offer::Discovery => None,
+    }
 }
 
 /// The form of an error's body: as the client wants it if that can be known, else JSON.
@@ -146,8 +162,11 @@ pub enum BodyType {
 /// # Errors
 /// 415 with the types that are possible.
 pub fn body_type(headers: &HeaderMap) -> Result<BodyType, Failure> {
+    let said = text(headers, &CONTENT_TYPE);
     match content_type(headers).to_ascii_lowercase().as_str() {
-        "" | "application/json" => Ok(BodyType::Json),
+        // Nothing at all is JSON; only parameters are rubbish.
+        "" if said.trim().is_empty() => Ok(BodyType::Json),
+        "application/json" => Ok(BodyType::Json),
         "application/yaml" => Ok(BodyType::Yaml),
         "application/vnd.kubernetes.protobuf" => Ok(BodyType::Protobuf),
         _ => Err(Failure::unsupported_media_type(format!(
@@ -245,12 +264,12 @@ fn accept(clause: &Clause<'_>, query: &Parameters, offer: Offer) -> Option<Accep
     }
     let form = match (clause.target, offer) {
         (Target::Plain, _) => Form::Plain,
-        (Target::Table(version), Offer::Objects | Offer::Watch) => Form::Table(version, include(query)),
-        (Target::Metadata(version), Offer::Objects | Offer::Watch) => Form::Metadata(version),
-        (Target::MetadataList(version), Offer::Objects | Offer::Watch) => Form::MetadataList(version),
+        (Target::Table(version), Offer::Objects | Offer::List | Offer::Watch) => Form::Table(version, include(query)),
+        (Target::Metadata(version), Offer::Objects | Offer::List | Offer::Watch) => Form::Metadata(version),
+        (Target::MetadataList(version), Offer::Objects | Offer::List | Offer::Watch) => Form::MetadataList(version),
         (Target::Discovery, Offer::Discovery) => Form::Discovery,
         (Target::Table(_) | Target::Metadata(_) | Target::MetadataList(_), Offer::Plain | Offer::Discovery)
-        | (Target::Discovery, Offer::Objects | Offer::Watch | Offer::Plain)
+        | (Target::Discovery, Offer::Objects | Offer::List | Offer::Watch | Offer::Plain)
         | (Target::Unknown, _) => return None,
     };
     Some(Accept { media, form, pretty: clause.pretty })

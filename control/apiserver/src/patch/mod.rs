@@ -71,7 +71,7 @@ pub fn apply(
     };
     let shown = String::from_utf8_lossy(&text);
     match decode_as(&text, current, of) {
-        Ok(Decoded { object, strict }) => settle(object, [told, strict].concat(), validation, &shown),
+        Ok(Decoded { object, strict }) => settle(current, object, [told, strict].concat(), validation, &shown),
         Err(what) => Err(invalid(&shown, &what)),
     }
 }
@@ -107,7 +107,7 @@ fn strategic_patch(
     let shown = go_print::print(&patch);
     let patched = strategic::apply(current.clone(), patch, of)?;
     match restore::restore(patched, of) {
-        Ok(Decoded { object, strict }) => settle(object, [told, strict].concat(), validation, &shown),
+        Ok(Decoded { object, strict }) => settle(current, object, [told, strict].concat(), validation, &shown),
         Err(what) => Err(invalid(&shown, &what)),
     }
 }
@@ -134,13 +134,22 @@ pub fn not_registered(api_version: &str, kind: &str) -> String {
     format!("no kind {kind:?} is registered for version {api_version:?} in scheme \"pkg/runtime/scheme.go:111\"")
 }
 
-fn settle(object: Value, strict: Vec<String>, validation: FieldValidation, shown: &str) -> Result<Patched, Failure> {
-    match validation {
-        FieldValidation::Ignore => Ok(Patched { object, warnings: Vec::new() }),
-        FieldValidation::Warn => Ok(Patched { object, warnings: strict }),
-        FieldValidation::Strict if strict.is_empty() => Ok(Patched { object, warnings: Vec::new() }),
-        FieldValidation::Strict => Err(invalid(shown, &format!("strict decoding error: {}", strict.join(", ")))),
+fn settle(
+    current: &Value,
+    mut object: Value,
+    strict: Vec<String>,
+    validation: FieldValidation,
+    shown: &str,
+) -> Result<Patched, Failure> {
+    if validation == FieldValidation::Strict && !strict.is_empty() {
+        return Err(invalid(shown, &format!("strict decoding error: {}", strict.join(", "))));
     }
+    // A patch cannot change what an object is; a strategic one may say so, and is not heard.
+    for member in ["apiVersion", "kind"] {
+        object[member] = current[member].clone();
+    }
+    let warnings = if validation == FieldValidation::Warn { strict } else { Vec::new() };
+    Ok(Patched { object, warnings })
 }
 
 /// 422 about the field `patch`, which names no object.

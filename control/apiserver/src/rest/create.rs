@@ -38,7 +38,7 @@ pub async fn create(call: &Call, body: &[u8]) -> Result<Response, Failure> {
 pub async fn insert(call: &Call, mut object: Value, options: Write) -> Result<Shown, Failure> {
     refuse_version(&object)?;
     object.remove("metadata.resourceVersion");
-    if let Some(warning) = object_meta::dedup_owners(&mut object) {
+    if let Some(warning) = object_meta::dedup_owners(&mut object, object_meta::Found::InBody) {
         call.warn(warning);
     }
     object_meta::fill(&mut object, identity::uid(), call.now);

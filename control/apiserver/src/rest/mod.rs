@@ -37,6 +37,7 @@ use crate::discovery;
 use crate::error::Failure;
 use crate::filters::refuse;
 use crate::health;
+use crate::openapi;
 use crate::query::Parameters;
 use crate::registry::resource::{Now, Resource, Scope, Subresource, Verb};
 use crate::registry::strategy;
@@ -141,6 +142,7 @@ impl Route {
     fn offer(&self) -> Offer {
         match self.action {
             Action::Watch => Offer::Watch,
+            Action::List => Offer::List,
             Action::Connect => Offer::Plain,
             Action::Create if !self.resource.verbs.contains(&Verb::Get) => Offer::Plain,
             _ => Offer::Objects,
@@ -250,6 +252,10 @@ fn non_resource(
     let path = if info.path.len() > 1 { info.path.trim_end_matches('/') } else { &info.path };
     health::answer(method, path, query)
         .or_else(|| discovery::answer(&server.discovery, method, headers, path, query))
+        .or_else(|| {
+            let asks = matches!(*method, Method::GET | Method::HEAD);
+            asks.then(|| openapi::answer(server.registry.all(), path, headers, query.get("hash")))?
+        })
         .unwrap_or_else(answer::page_not_found)
 }
 

@@ -18,7 +18,7 @@ use crate::rest::answer::Shown;
 use crate::rest::create::canonicalise;
 use crate::rest::options::Write;
 use crate::stored;
-use crate::validation::object_meta;
+use crate::validation::object_meta::{self, Found};
 
 /// How often a change is computed anew because somebody else was faster.
 const ATTEMPTS_MAX: usize = 64;
@@ -30,6 +30,17 @@ pub enum By {
     Update,
     /// PATCH: what it leaves alone is no precondition.
     Patch,
+}
+
+// === impl By ===
+
+impl By {
+    fn found(self) -> Found {
+        match self {
+            By::Update => Found::InBody,
+            By::Patch => Found::AfterAdmission,
+        }
+    }
 }
 
 /// Changes the object that the path names. `compute` gets it as it is stored and answers with it as it should be.
@@ -44,8 +55,11 @@ where
     for _ in 0..ATTEMPTS_MAX {
         let current = storage.get(&call.key()).await?.ok_or_else(|| call.not_found())?;
         let old = stored::decode(&current);
-        let new = compute(&old)?;
+        let mut new = compute(&old)?;
         let pinned = check_preconditions(call, by, &new, &old)?;
+        if let Some(warning) = object_meta::dedup_owners(&mut new, by.found()) {
+            call.warn(warning);
+        }
         if let Some(shown) = swap(call, options, &current, old, new, pinned).await? {
             return Ok(shown);
         }
@@ -65,9 +79,6 @@ async fn swap(
     let (owner, strategy) = (&call.owner, call.owner.strategy);
     let cx = call.strategy_context(options.dry_run);
     let admission = call.admission_context(Operation::Update, &call.info.name, Some(&old), options.dry_run);
-    if let Some(warning) = object_meta::dedup_owners(&mut new) {
-        call.warn(warning);
-    }
     call.server.admission.mutate(&admission, &mut new).await?;
     keep_metadata(&mut new, &old);
     let mut allocation = None;

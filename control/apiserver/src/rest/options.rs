@@ -15,6 +15,9 @@ use crate::rest::{Call, decode};
 /// The longest name of a field manager.
 const MANAGER_BYTES_MAX: usize = 128;
 
+/// Upstream's name for the options of a patch.
+pub const PATCH: &str = "PatchOptions";
+
 /// Options of create, update and patch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Write {
@@ -30,16 +33,19 @@ pub struct Write {
 /// 422 about the options.
 pub fn write(query: &Parameters, kind: &str) -> Result<Write, Failure> {
     let mut errors = Vec::new();
-    let dry_run = dry_run(query.all("dryRun").collect(), &mut errors);
+    if kind == PATCH && query.get("force").is_some_and(|force| !force.is_empty()) {
+        errors.push(Error::forbidden(&Path::new("force"), "may not be specified for non-apply patch"));
+    }
     let manager = query.text("fieldManager");
     let path = Path::new("fieldManager");
     if manager.len() > MANAGER_BYTES_MAX {
         errors.push(Error::too_long(&path, MANAGER_BYTES_MAX));
     }
-    if let Some((at, char)) = manager.char_indices().find(|(_, char)| char.is_control()) {
+    for (at, char) in manager.char_indices().filter(|(_, char)| char.is_control()) {
         let detail = format!("invalid character U+{:04X} (at position {at})", u32::from(char));
         errors.push(Error::invalid(&path, manager, &detail));
     }
+    let dry_run = dry_run(query.all("dryRun").collect(), &mut errors);
     let field_validation = match query.text("fieldValidation") {
         "" | "Warn" => FieldValidation::Warn,
         "Ignore" => FieldValidation::Ignore,

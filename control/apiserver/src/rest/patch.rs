@@ -10,7 +10,7 @@ use crate::object::Fields;
 use crate::patch::{self, Format};
 use crate::rest::modify::{By, modify};
 use crate::rest::options::{self, Write};
-use crate::rest::update::{in_view, scale_of};
+use crate::rest::update::{check_name, in_view, scale_of};
 use crate::rest::{Call, answer, decode, scale};
 use crate::schema::{self, Type};
 
@@ -20,14 +20,13 @@ const SCALE: &str = "autoscaling/v1.Scale";
 /// Changes the object that the path names as the body says.
 pub async fn patch(call: &Call, body: &[u8]) -> Result<Response, Failure> {
     let format = format(call)?;
-    let options = options::write(&call.query, "PatchOptions")?;
-    if !call.query.text("force").is_empty() {
-        return Err(force_is_for_apply());
-    }
+    let options = options::write(&call.query, options::PATCH)?;
     if call.subresource_name() == "scale" {
         let of = schema::find(SCALE).expect("the schema has the API's own types");
         let shown = modify(call, options, By::Patch, |old| {
-            let patched = apply(call, format, &scale::of(old), body, of, options)?;
+            let mut patched = apply(call, format, &scale::of(old), body, of, options)?;
+            place(call, &mut patched)?;
+            check_uid(call, &patched, old)?;
             scale::apply(old, &patched)
         })
         .await?;
@@ -38,7 +37,7 @@ pub async fn patch(call: &Call, body: &[u8]) -> Result<Response, Failure> {
     let shown = modify(call, options, By::Patch, |old| {
         let patched = apply(call, format, &in_view(call, old), body, of, options)?;
         let mut new = decode::to_stored(call, patched);
-        check_name(&new, old)?;
+        place(call, &mut new)?;
         call.owner.strategy.default(&mut new);
         Ok(new)
     })
@@ -59,13 +58,21 @@ fn apply(
     Ok(patched.object)
 }
 
-/// A patch cannot rename.
-fn check_name(new: &Value, old: &Value) -> Result<(), Failure> {
-    let (said, is) = (new.str_at("metadata.name"), old.str_at("metadata.name"));
-    if said == is {
+/// A patch can neither rename nor move.
+fn place(call: &Call, new: &mut Value) -> Result<(), Failure> {
+    check_name(call, new)?;
+    decode::place(call, new)
+}
+
+/// A Scale has the uid of its parent.
+fn check_uid(call: &Call, scale: &Value, parent: &Value) -> Result<(), Failure> {
+    let (said, is) = (scale.str_at("metadata.uid"), parent.str_at("metadata.uid"));
+    if said.is_empty() || said == is {
         return Ok(());
     }
-    Err(Failure::bad_request(format!("the name of the object ({said}) does not match the name on the URL ({is})")))
+    let what = format!("Precondition failed: UID in precondition: {said}, UID in object meta: {is}");
+    let plural = format!("{}/scale", call.resource.plural);
+    Err(Failure::conflict(&call.resource.gvk.group, &plural, &call.info.name, &what))
 }
 
 /// The format that the body says it has.
@@ -78,10 +85,4 @@ fn format(call: &Call) -> Result<Format, Failure> {
         "application/apply-patch+yaml" => Err(Failure::not_there_yet("server-side apply")),
         _ => Err(Failure::unsupported_media_type("415: Unsupported Media Type").with_details(serde_json::json!({}))),
     }
-}
-
-fn force_is_for_apply() -> Failure {
-    let path = crate::field::Path::new("force");
-    let error = crate::field::Error::forbidden(&path, "may not be specified for non-apply patch");
-    options::invalid("PatchOptions", &[error])
 }

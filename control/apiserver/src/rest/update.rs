@@ -38,7 +38,8 @@ pub fn scale_of(call: &Call, shown: Shown) -> Response {
     answer::tree(StatusCode::OK, call.accept, &scale::of(&shown.into_tree()))
 }
 
-fn check_name(call: &Call, object: &Value) -> Result<(), Failure> {
+/// The name that a body may have, given its path.
+pub(crate) fn check_name(call: &Call, object: &Value) -> Result<(), Failure> {
     let (said, is) = (object.str_at("metadata.name"), call.info.name.as_str());
     if said == is {
         return Ok(());

@@ -29,8 +29,28 @@ pub fn fill(object: &mut Value, uid: String, now: Now) {
     metadata.insert("uid".to_owned(), uid.into());
 }
 
+/// Where owners that stand twice were found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// In a body.
+    InBody,
+    /// In what a patch made of the object, which upstream sees only after admission.
+    AfterAdmission,
+}
+
+// === impl Found ===
+
+impl Found {
+    fn when(self) -> &'static str {
+        match self {
+            Found::InBody => "",
+            Found::AfterAdmission => " after mutating admission happens",
+        }
+    }
+}
+
 /// Leaves one of owners that are named twice; the warning says so.
-pub fn dedup_owners(object: &mut Value) -> Option<String> {
+pub fn dedup_owners(object: &mut Value, found: Found) -> Option<String> {
     let owners = object.at_mut("metadata.ownerReferences")?.as_array_mut()?;
     let (mut kept, mut twice): (Vec<Value>, Vec<String>) = (Vec::new(), Vec::new());
     for owner in owners.drain(..) {
@@ -46,8 +66,9 @@ pub fn dedup_owners(object: &mut Value) -> Option<String> {
     *owners = kept;
     (!twice.is_empty()).then(|| {
         format!(
-            ".metadata.ownerReferences contains duplicate entries; API server dedups owner references in 1.20+, and may \
+            ".metadata.ownerReferences contains duplicate entries{}; API server dedups owner references in 1.20+, and may \
              reject such requests as early as 1.24; please fix your requests; duplicate UID(s) observed: {}",
+            found.when(),
             twice.join(", ")
         )
     })
