@@ -32,6 +32,8 @@ pub struct Config {
     pub storage: Arc<dyn Storage>,
     /// The kinds that are served, in discovery's order.
     pub resources: Vec<Resource>,
+    /// Where cluster IPs come from: `10.96.0.0/16`.
+    pub service_cidr: String,
     /// Asked in order who a request comes from.
     pub authenticators: Vec<Arc<dyn Authenticator>>,
     /// Decides what users may do.
@@ -89,7 +91,7 @@ impl Server {
     pub fn new(config: Config) -> Server {
         let discovery = crate::discovery::Documents::new(&config.resources);
         let shared = Shared {
-            registry: Registry::new(config.storage, config.resources),
+            registry: Registry::new(config.storage, config.resources).with_service_cidrs(&[&config.service_cidr]),
             authenticators: config.authenticators,
             authorizer: config.authorizer,
             admission: config.admission,

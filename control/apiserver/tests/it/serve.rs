@@ -18,6 +18,7 @@ pub async fn server() -> impl crate::replay::Server {
     let server = Server::new(Config {
         storage: storage::open_memory(),
         resources: resources::all(),
+        service_cidr: "10.96.0.0/16".to_owned(),
         authenticators: vec![Arc::new(StaticToken { token: TOKEN.to_owned(), user: admin })],
         authorizer: Arc::new(Masters),
         admission: Chain(vec![Box::new(NamespaceLifecycle)]),
