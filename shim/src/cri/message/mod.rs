@@ -3,11 +3,17 @@
 //! know.
 
 mod container;
+mod event;
 mod image;
 mod runtime;
 mod sandbox;
+mod stats;
+mod status;
 
 pub use container::*;
+pub use event::*;
 pub use image::*;
 pub use runtime::*;
 pub use sandbox::*;
+pub use stats::*;
+pub use status::*;
