@@ -87,6 +87,7 @@ async fn attempt(call: &Call, options: &Delete, current: &Object, old: Value) ->
     let plan = plan(call, options, &old);
     let (object, revision) = match plan {
         Plan::Pending => return Ok(Some(Outcome::Pending(old))),
+        Plan::Held => return Ok(Some(Outcome::Marked(Shown::Tree(old)))),
         Plan::Mark(new) if options.dry_run => return Ok(Some(Outcome::Marked(Shown::Tree(new)))),
         Plan::Go(new) if options.dry_run => return Ok(Some(Outcome::Gone(new.unwrap_or(old)))),
         Plan::Go(None) => (old, current.revision),
@@ -123,6 +124,8 @@ async fn mark(call: &Call, current: &Object, new: &Value) -> Result<Option<Objec
 enum Plan {
     /// Nothing: it is under way already.
     Pending,
+    /// Nothing: the kind holds it, as the last deletion said.
+    Held,
     /// The object stays, changed so.
     Mark(Value),
     /// The object goes, after this change if there is one.
@@ -136,7 +139,7 @@ fn plan(call: &Call, options: &Delete, old: &Value) -> Plan {
         if old.at("metadata.deletionTimestamp").is_none() {
             set_finalizers(&mut new, finalizers(call, options, old));
         }
-        return if new == *old { Plan::Pending } else { Plan::Mark(new) };
+        return if new == *old { Plan::Held } else { Plan::Mark(new) };
     }
     let deleting = old.at("metadata.deletionTimestamp").is_some();
     if deleting && let Some(plan) = shorten(call, options, old, now) {
@@ -233,7 +236,7 @@ fn check_preconditions(call: &Call, options: &Delete, old: &Value) -> Result<(),
             );
             let name = old.str_at("metadata.name");
             // Upstream names the kind and not the resource here.
-            return Err(Failure::conflict(&call.resource.gvk.group, &call.resource.gvk.kind, name, &what));
+            return Err(Failure::conflict(&call.owner.gvk.group, &call.owner.gvk.kind, name, &what));
         }
     }
     Ok(())

@@ -268,8 +268,7 @@ fn metadata_list(call: &Call, version: MetaVersion, metadata: &Value, objects: &
 pub fn selection(call: &Call) -> Result<Selection, Failure> {
     let labels = LabelSelector::parse(call.query.text("labelSelector")).map_err(Failure::bad_request)?;
     let fields = FieldSelector::parse(call.query.text("fieldSelector")).map_err(Failure::bad_request)?;
-    fields.check(&call.resource)?;
-    Ok(Selection { labels, fields })
+    Ok(Selection { labels, fields: fields.check(&call.resource)? })
 }
 
 /// What the store is asked: the path, and what of the selectors it can use as an index.

@@ -103,6 +103,9 @@ pub async fn dispatch(server: Arc<Shared>, request: Request<Body>) -> Result<Res
         query,
         accept,
     };
+    if !call.resource.warning.is_empty() {
+        call.warn(call.resource.warning);
+    }
     let answered = run(&call, route.action, body).await;
     let mut response = answered.unwrap_or_else(|failure| answer::failure(&failure, call.accept.media));
     answer::add_warnings(&mut response, &call.warnings.lock());
@@ -160,11 +163,12 @@ impl Call {
 
     /// The object of this name in the path's namespace.
     pub fn key_of(&self, name: &str) -> Key {
-        Key {
-            resource: self.owner.stored_as().into(),
-            namespace: self.info.namespace.as_str().into(),
-            name: name.into(),
-        }
+        // The path of a namespace says the namespace it is.
+        let namespace = match self.owner.scope {
+            Scope::Namespaced => self.info.namespace.as_str(),
+            Scope::Cluster => "",
+        };
+        Key { resource: self.owner.stored_as().into(), namespace: namespace.into(), name: name.into() }
     }
 
     /// The name of the subresource, or the empty string.
@@ -185,7 +189,7 @@ impl Call {
     /// What a strategy may look at.
     pub fn strategy_context(&self, dry_run: bool) -> strategy::Context<'_> {
         strategy::Context {
-            resource: &self.owner,
+            resource: &self.resource,
             user: &self.user,
             now: self.now,
             subresource: self.subresource.map(|subresource| subresource.name),

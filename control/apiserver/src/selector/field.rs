@@ -35,12 +35,19 @@ impl FieldSelector {
             .map(FieldSelector)
     }
 
-    /// Refuses fields that this kind cannot be selected by.
+    /// The selector by which stored objects are asked for, where this kind calls its fields otherwise.
     ///
     /// # Errors
-    /// 400 that names the field.
-    pub fn check(&self, resource: &Resource) -> Result<(), Failure> {
-        self.0.iter().try_for_each(|term| check_field(resource, &term.field))
+    /// 400 that names a field by which this kind cannot be selected.
+    pub fn check(mut self, resource: &Resource) -> Result<FieldSelector, Failure> {
+        for term in &mut self.0 {
+            check_field(resource, &term.field)?;
+            let names = resource.view.map(|view| view.field_names).unwrap_or_default();
+            if let Some((_, stored)) = names.iter().find(|(name, _)| *name == term.field) {
+                term.field = (*stored).to_owned();
+            }
+        }
+        Ok(self)
     }
 
     /// Whether there are no terms.
@@ -66,12 +73,16 @@ impl FieldSelector {
 }
 
 fn check_field(resource: &Resource, field: &str) -> Result<(), Failure> {
-    let own_fields = !resource.selectable_fields.is_empty();
+    let own: Vec<&str> = match resource.view {
+        Some(view) => view.field_names.iter().map(|(name, _)| *name).collect(),
+        None => resource.selectable_fields.iter().map(|(name, _)| *name).collect(),
+    };
+    let own_fields = !own.is_empty();
     let known = match field {
         "metadata.name" => true,
         // Kinds with their own list of fields name the namespace in it only if they have one.
         "metadata.namespace" => !own_fields || resource.scope == Scope::Namespaced,
-        _ => resource.selectable_fields.iter().any(|(name, _)| *name == field),
+        _ => own.contains(&field),
     };
     if !known && &*resource.gvk.group == "batch" && own_fields {
         let (field, kind) = (crate::field::quote(field), &resource.gvk.kind);
