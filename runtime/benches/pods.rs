@@ -71,6 +71,8 @@ async fn stop(instances: Vec<Instance>) {
     let count = u32::try_from(instances.len()).unwrap();
     futures::future::join_all(instances.iter().map(|instance| instance.stop(Duration::ZERO))).await;
     println!("stop: {:?} each", begin.elapsed() / count);
+    settle().await;
+    println!("after: process {:.1} MiB PSS", Snapshot::take().pss / 1024.0);
 }
 
 async fn measure_requests(runtime: &Runtime) {

@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -51,6 +52,8 @@ pub(crate) enum CompileError {
 impl Artifacts {
     pub(crate) fn open(dir: &Path, compiler: Vec<OsString>) -> io::Result<Self> {
         fs::create_dir_all(dir)?;
+        // What is mapped as code must be out of others' reach.
+        fs::set_permissions(dir, fs::Permissions::from_mode(0o700))?;
         for entry in fs::read_dir(dir)? {
             let path = entry?.path();
             if path.extension().is_some_and(|suffix| suffix == TEMPORARY_SUFFIX) {

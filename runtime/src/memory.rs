@@ -128,6 +128,15 @@ impl ResourceLimiter for Limiter {
     }
 }
 
+/// Returns free memory to the system. glibc keeps what thousands of programs had, musl does not.
+pub(crate) fn give_back() {
+    #[cfg(target_env = "gnu")]
+    #[expect(unsafe_code, reason = "there is no safe binding")]
+    // JUSTIFICATION: without it a node that once ran 10,000 programs stays at 100 MB for ever.
+    // SAFETY: takes no pointer, may be called from any thread at any time.
+    let _ = unsafe { libc::malloc_trim(0) };
+}
+
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use crate::cpu::Running;
 use crate::instance::{Instance, Life, Phase};
 use crate::spec::StartError;
 
@@ -41,11 +42,16 @@ impl Drop for Unclaimed {
 #[derive(Debug)]
 pub(crate) struct Place {
     live: Arc<AtomicUsize>,
+    running: Arc<Running>,
 }
 
 impl Place {
-    pub(crate) fn take(live: &Arc<AtomicUsize>, programs_max: usize) -> Result<Self, StartError> {
-        let place = Self { live: Arc::clone(live) };
+    pub(crate) fn take(
+        live: &Arc<AtomicUsize>,
+        programs_max: usize,
+        running: Arc<Running>,
+    ) -> Result<Self, StartError> {
+        let place = Self { live: Arc::clone(live), running };
         if live.fetch_add(1, Ordering::Relaxed) < programs_max {
             return Ok(place);
         }
@@ -56,6 +62,7 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         self.live.fetch_sub(1, Ordering::Relaxed);
+        self.running.note_end();
     }
 }
 
@@ -70,13 +77,15 @@ pub(crate) fn programs_max() -> usize {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
+    use crate::cpu::Ticker;
 
     #[test]
     fn places_are_bounded_and_given_back() {
         let live = Arc::default();
-        let place = Place::take(&live, 1).unwrap();
-        assert!(matches!(Place::take(&live, 1), Err(StartError::Exhausted(_))));
+        let running = Ticker::start(&[]).unwrap().running();
+        let place = Place::take(&live, 1, running.clone()).unwrap();
+        assert!(matches!(Place::take(&live, 1, running.clone()), Err(StartError::Exhausted(_))));
         drop(place);
-        Place::take(&live, 1).unwrap();
+        Place::take(&live, 1, running.clone()).unwrap();
     }
 }

@@ -123,7 +123,7 @@ impl Runtime {
     /// # Errors
     /// See `StartError`. Cancellation safe: a program whose start nobody waits for any more is killed.
     pub async fn start(&self, spec: Spec) -> Result<Instance, StartError> {
-        let place = Place::take(&self.live, self.programs_max)?;
+        let place = Place::take(&self.live, self.programs_max, self.ticker.running())?;
         let manifest = self.manifest(&spec.image)?;
         let path = choose_module(&manifest, &spec.args)?;
         let module = self.module(&manifest, &path).await?;

@@ -1,4 +1,4 @@
-//! The epoch thread: ticks while any program is polled, sleeps otherwise.
+//! The epoch thread: ticks while any program is polled, sleeps otherwise; tidies up before it falls asleep.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -7,8 +7,12 @@ use std::time::Duration;
 
 use wasmtime::{Engine, EngineWeak};
 
+use crate::memory;
+
 /// How long a busy program keeps its thread.
 pub(super) const TICK: Duration = Duration::from_millis(2);
+/// Programs that have ended before what they had is given back to the system: it takes milliseconds.
+const ENDED_MAX: usize = 64;
 /// Ticks without anything running before the ticker parks: a thread wake-up per poll would cost more.
 const IDLE_TICKS_MAX: u32 = 3;
 
@@ -17,6 +21,8 @@ const IDLE_TICKS_MAX: u32 = 3;
 pub(crate) struct Running {
     polls: AtomicUsize,
     polls_total: AtomicU64,
+    /// Programs that ended since memory was last given back.
+    ended: AtomicUsize,
     parked: AtomicBool,
     stopped: AtomicBool,
     ticker: std::sync::OnceLock<Thread>,
@@ -34,6 +40,11 @@ impl Running {
 
     pub(super) fn leave(&self) {
         self.polls.fetch_sub(1, Ordering::SeqCst);
+    }
+
+    /// A program and all it had is gone.
+    pub(crate) fn note_end(&self) {
+        self.ended.fetch_add(1, Ordering::Relaxed);
     }
 
     fn wake(&self) {
@@ -55,6 +66,7 @@ impl Ticker {
         let running = Arc::new(Running {
             polls: AtomicUsize::new(0),
             polls_total: AtomicU64::new(0),
+            ended: AtomicUsize::new(0),
             parked: AtomicBool::new(false),
             stopped: AtomicBool::new(false),
             ticker: std::sync::OnceLock::new(),
@@ -106,6 +118,10 @@ fn tick(running: &Running, engines: &[EngineWeak]) {
 }
 
 fn park(running: &Running) {
+    if running.ended.load(Ordering::Relaxed) >= ENDED_MAX {
+        running.ended.store(0, Ordering::Relaxed);
+        memory::give_back();
+    }
     running.parked.store(true, Ordering::SeqCst);
     while running.parked.load(Ordering::SeqCst)
         && running.polls.load(Ordering::SeqCst) == 0
