@@ -17,6 +17,7 @@ use tower::util::{BoxCloneSyncService, ServiceExt};
 
 use crate::admission::Chain;
 use crate::authn::Authenticator;
+use crate::authn::impersonation::Impersonation;
 use crate::authz::Authorizer;
 use crate::filters;
 use crate::node::NodeConnector;
@@ -56,6 +57,8 @@ pub struct Shared {
     pub authenticators: Vec<Arc<dyn Authenticator>>,
     /// See [`Config::authorizer`].
     pub authorizer: Arc<dyn Authorizer>,
+    /// Who may ask as whom.
+    pub impersonation: Impersonation,
     /// See [`Config::admission`].
     pub admission: Chain,
     /// See [`Config::endpoints`].
@@ -94,6 +97,7 @@ impl Server {
             registry: Registry::new(config.storage, config.resources).with_service_cidrs(&[&config.service_cidr]),
             authenticators: config.authenticators,
             authorizer: config.authorizer,
+            impersonation: Impersonation::default(),
             admission: config.admission,
             endpoints: config.endpoints,
             nodes: config.nodes,

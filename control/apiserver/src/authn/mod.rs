@@ -6,6 +6,7 @@ use http::request::Parts;
 use crate::error::Failure;
 use crate::request::User;
 
+mod endpoint;
 pub mod impersonation;
 pub mod jwt;
 pub mod openid;
@@ -16,6 +17,7 @@ pub mod token;
 pub mod token_request;
 pub mod x509;
 
+pub use endpoint::endpoints;
 pub use static_token::StaticToken;
 
 /// The user of a request that nobody vouches for.

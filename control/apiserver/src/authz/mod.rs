@@ -1,10 +1,14 @@
 //! Whether a user may do what a request asks for.
 
+use std::sync::Arc;
+
 use futures::future::BoxFuture;
+use storage::Storage;
 
 use crate::request::{RequestInfo, User};
 
 pub mod binding;
+mod endpoint;
 mod forbidden;
 mod masters;
 pub mod node;
@@ -13,10 +17,18 @@ pub mod review;
 pub mod rule;
 mod union;
 
+pub use endpoint::endpoints;
 pub use forbidden::forbidden;
 pub use masters::Masters;
 pub use rbac::{Held, Rbac};
 pub use union::Union;
+
+/// The authorizers of every server: nodes by what they run, everybody else by roles.
+pub fn built_in(storage: &Arc<dyn Storage>) -> (Arc<dyn Authorizer>, Arc<Rbac>) {
+    let rbac = Arc::new(Rbac::new(storage.clone()));
+    let node = Arc::new(node::Node::new(storage.clone()));
+    (Arc::new(Union(vec![node, rbac.clone()])), rbac)
+}
 
 /// What is to be decided.
 #[derive(Clone, Copy, Debug)]

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
+use http::HeaderValue;
+use http::request::Parts;
 
 use crate::authn::{ANONYMOUS, AUTHENTICATED, anonymous};
 use crate::error::Failure;
@@ -12,30 +14,53 @@ use crate::filters::refuse;
 use crate::request::{InProcess, User};
 use crate::server::Shared;
 
+/// What a client reads whose token is not looked at.
+const EXTRA_SPACE: &str =
+    "299 - \"the provided Authorization header contains extra space before the bearer token, and is ignored\"";
+
 /// Puts the [`User`] into the request's extensions, or ends it with 401. Credentials stop here.
 pub async fn identify(State(server): State<Arc<Shared>>, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
-    let mut user = match who(&server, &parts).await {
+    let user = match who(&server, &parts).await {
         Ok(user) => user,
         Err(failure) => return refuse(&parts.headers, &failure),
     };
-    let known = user.name != ANONYMOUS;
-    if known && !user.groups.iter().any(|group| group == AUTHENTICATED) {
-        user.groups.push(AUTHENTICATED.to_owned());
-    }
+    let extra_space = has_extra_space(&parts);
     parts.headers.remove(http::header::AUTHORIZATION);
     parts.extensions.insert(user);
-    next.run(Request::from_parts(parts, body)).await
+    let mut response = next.run(Request::from_parts(parts, body)).await;
+    if extra_space {
+        response.headers_mut().append(http::header::WARNING, HeaderValue::from_static(EXTRA_SPACE));
+    }
+    response
 }
 
-async fn who(server: &Shared, parts: &http::request::Parts) -> Result<User, Failure> {
+/// The first authenticator that knows decides. Credentials that none knows are worse than none.
+async fn who(server: &Shared, parts: &Parts) -> Result<User, Failure> {
     if let Some(InProcess(user)) = parts.extensions.get() {
-        return Ok(user.clone());
+        return Ok(authenticated(user.clone()));
     }
+    let mut refusal = None;
     for authenticator in &server.authenticators {
-        if let Some(user) = authenticator.authenticate(parts).await? {
-            return Ok(user);
+        match authenticator.authenticate(parts).await {
+            Ok(Some(user)) => return Ok(authenticated(user)),
+            Ok(None) => {}
+            Err(failure) => refusal = Some(failure),
         }
     }
-    Ok(anonymous())
+    refusal.map_or_else(|| Ok(anonymous()), Err)
+}
+
+fn authenticated(mut user: User) -> User {
+    if user.name != ANONYMOUS && !user.groups.iter().any(|group| group == AUTHENTICATED) {
+        user.groups.push(AUTHENTICATED.to_owned());
+    }
+    user
+}
+
+fn has_extra_space(parts: &Parts) -> bool {
+    let header = parts.headers.get(http::header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    header
+        .and_then(|header| header.trim().split_once(' '))
+        .is_some_and(|(scheme, token)| scheme.eq_ignore_ascii_case("bearer") && token.starts_with(' '))
 }

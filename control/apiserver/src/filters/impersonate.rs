@@ -1,38 +1,28 @@
-//! Lets an administrator ask as somebody else (`kubectl --as`).
+//! Lets those who may ask as somebody else (`kubectl --as`).
 
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
-use http::HeaderMap;
 
-use crate::authn::{AUTHENTICATED, MASTERS};
-use crate::error::Failure;
-use crate::filters::refuse;
+use crate::authn::impersonation;
+use crate::filters::{refuse, request_info};
 use crate::request::User;
 use crate::server::Shared;
 
 /// Exchanges the [`User`] in the request's extensions if the `Impersonate-*` headers ask for it.
-pub async fn change_user(State(_server): State<Arc<Shared>>, mut request: Request, next: Next) -> Response {
-    let Some(wanted) = wanted(request.headers()) else {
-        return next.run(request).await;
+pub async fn change_user(State(server): State<Arc<Shared>>, mut request: Request, next: Next) -> Response {
+    let wanted = match impersonation::wanted(request.headers()) {
+        Ok(Some(wanted)) => wanted,
+        Ok(None) => return next.run(request).await,
+        Err(failure) => return refuse(request.headers(), &failure),
     };
-    let user: User = request.extensions().get().cloned().unwrap_or_default();
-    if !user.groups.iter().any(|group| group == MASTERS) {
-        let what = format!("User \"{}\" cannot impersonate resource \"users\"", user.name);
-        return refuse(request.headers(), &Failure::forbidden("", "users", &wanted.name, &what));
+    let asking: User = request.extensions().get().cloned().unwrap_or_default();
+    let info = request_info::of(&request).clone();
+    if let Err(failure) = server.impersonation.check(&*server.authorizer, &asking, &wanted, &info).await {
+        return refuse(request.headers(), &failure);
     }
-    request.extensions_mut().insert(wanted);
+    request.extensions_mut().insert(impersonation::completed(wanted));
     next.run(request).await
-}
-
-fn wanted(headers: &HeaderMap) -> Option<User> {
-    let name = headers.get("impersonate-user")?.to_str().ok()?.to_owned();
-    let groups = headers.get_all("impersonate-group").iter().filter_map(|value| value.to_str().ok());
-    let mut groups: Vec<String> = groups.map(str::to_owned).collect();
-    if !groups.iter().any(|group| group == AUTHENTICATED) {
-        groups.push(AUTHENTICATED.to_owned());
-    }
-    Some(User { name, groups, ..User::default() })
 }

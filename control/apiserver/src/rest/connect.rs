@@ -4,8 +4,12 @@ use axum::body::Body;
 use axum::response::Response;
 use futures::future::BoxFuture;
 
+use http::StatusCode;
+use serde_json::{Value, json};
+
 use crate::error::Failure;
-use crate::rest::{Call, read};
+use crate::object::Fields;
+use crate::rest::{Call, answer, decode, options, read};
 
 /// Computes an answer.
 pub trait Handler: Send + Sync + 'static {
@@ -43,4 +47,23 @@ pub async fn compute(call: &Call, body: &[u8]) -> Result<Response, Failure> {
         None if subresource.is_empty() => Err(Failure::not_there_yet(plural)),
         None => Err(Failure::not_there_yet(&format!("{plural}/{subresource}"))),
     }
+}
+
+/// The object in the body of a request that is answered with the same object (reviews, TokenRequest).
+///
+/// # Errors
+/// 400 and 415.
+pub fn decoded(call: &Call, body: &[u8]) -> Result<Value, Failure> {
+    let options = options::write(&call.query, "CreateOptions")?;
+    let mut object = decode::object(call, body, options)?;
+    if call.subresource.is_none() {
+        decode::place(call, &mut object)?;
+    }
+    object.set_default("metadata", json!({}));
+    Ok(object)
+}
+
+/// 201 with an object that was computed.
+pub fn created(call: &Call, object: &Value) -> Response {
+    answer::tree(StatusCode::CREATED, call.accept, object)
 }

@@ -53,8 +53,9 @@ pub fn typed(call: &Call, body: &[u8], gvk: &Gvk, type_name: &str, options: Opti
 pub fn body_kind(call: &Call) -> (Gvk, String) {
     match call.subresource.and_then(|subresource| subresource.body) {
         Some((group, version, kind)) => {
-            let package = if group.is_empty() { "core" } else { group };
-            (Gvk::new(group, version, kind), format!("{package}/{version}.{kind}"))
+            let gvk = Gvk::new(group, version, kind);
+            let type_name = schema::find_kind(&gvk.api_version(), kind).map_or(kind, |of| of.name()).to_owned();
+            (gvk, type_name)
         }
         None => (call.resource.gvk.clone(), call.resource.type_name.to_owned()),
     }

@@ -2,29 +2,68 @@
 
 use std::sync::Arc;
 
-use apiserver::admission::{Chain, NamespaceLifecycle};
+use apiserver::admission::Chain;
+use apiserver::authn::jwt::Key;
+use apiserver::authn::token::Tokens;
 use apiserver::authn::{MASTERS, StaticToken};
-use apiserver::authz::Masters;
 use apiserver::request::User;
-use apiserver::resources;
+use apiserver::resources::{self, bootstrap};
 use apiserver::server::{Config, Server};
+use apiserver::{authn, authz};
+use storage::{Draft, Durability, Object, Paging, Precondition, Query, Storage};
+use tokio::sync::OnceCell;
 
 /// A bearer token of a `system:masters` user.
 pub const TOKEN: &str = "admintoken";
 
+/// What a new server has, made once: each test gets its own copy.
+static FIRST_OBJECTS: OnceCell<Vec<Object>> = OnceCell::const_new();
+
 /// A fresh server.
 pub async fn server() -> impl crate::replay::Server {
+    let first = FIRST_OBJECTS.get_or_init(first_objects).await;
+    let storage = storage::open_memory();
+    for object in first {
+        storage.put(object.key.clone(), draft(object), Precondition::Absent).await.expect("the store is empty");
+    }
+    over(storage).service()
+}
+
+async fn first_objects() -> Vec<Object> {
+    let storage = storage::open_memory();
+    let service = over(storage.clone()).service();
+    bootstrap::apply(&*storage, service).await.expect("an empty server takes its first objects");
+    let everything = Query { resource: "*".into(), namespace: "".into(), name: None, field: None };
+    storage.list(&everything, Paging::default()).await.expect("memory can be read").objects
+}
+
+/// The object as it was before it got its revision.
+fn draft(object: &Object) -> Draft {
+    let text = std::str::from_utf8(&object.value).expect("stored objects are JSON");
+    let quoted = format!("\"{}\"", object.revision.0);
+    let (before, after) = text.split_once(&quoted).expect("stored objects hold their revision");
+    Draft {
+        value: format!("{before}\"\"{after}").into(),
+        revision_at: before.len() + 1,
+        index: (*object.index).clone(),
+        durability: Durability::Disk,
+    }
+}
+
+fn over(storage: Arc<dyn Storage>) -> Server {
     let admin = User { name: "admin".into(), groups: vec![MASTERS.into()], ..User::default() };
-    let server = Server::new(Config {
-        storage: storage::open_memory(),
+    let issuer = "https://kubernetes.default.svc.cluster.local".to_owned();
+    let tokens = Arc::new(Tokens::new(Key::generate(), issuer, storage.clone()));
+    let (authorizer, rbac) = authz::built_in(&storage);
+    Server::new(Config {
+        storage,
         resources: resources::all(),
         service_cidr: "10.96.0.0/16".to_owned(),
-        authenticators: vec![Arc::new(StaticToken { token: TOKEN.to_owned(), user: admin })],
-        authorizer: Arc::new(Masters),
-        admission: Chain(vec![Box::new(NamespaceLifecycle)]),
-        endpoints: Vec::new(),
+        authenticators: vec![Arc::new(StaticToken { token: TOKEN.to_owned(), user: admin }), tokens.clone()],
+        authorizer,
+        admission: Chain::built_in(rbac),
+        endpoints: authn::endpoints(&tokens).into_iter().chain(authz::endpoints()).collect(),
         nodes: None,
         requests_in_flight_max: 400,
-    });
-    server.service()
+    })
 }

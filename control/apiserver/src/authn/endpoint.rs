@@ -1,0 +1,57 @@
+//! The paths that give and judge credentials: tokens of ServiceAccounts, and reviews of who somebody is.
+
+use std::sync::Arc;
+
+use axum::response::Response;
+use futures::future::BoxFuture;
+
+use crate::authn::review;
+use crate::authn::token::Tokens;
+use crate::authn::token_request::{self, Account};
+use crate::error::Failure;
+use crate::rest::Call;
+use crate::rest::connect::{Endpoint, Handler, created, decoded};
+
+/// The rows.
+pub fn endpoints(tokens: &Arc<Tokens>) -> Vec<Endpoint> {
+    const GROUP: &str = "authentication.k8s.io";
+    let row = |group, plural, subresource, handler| Endpoint { group, plural, subresource, handler };
+    vec![
+        row("", "serviceaccounts", "token", Box::new(TokenRequest(tokens.clone()))),
+        row(GROUP, "tokenreviews", "", Box::new(TokenReview(tokens.clone()))),
+        row(GROUP, "selfsubjectreviews", "", Box::new(SelfSubjectReview)),
+    ]
+}
+
+struct TokenRequest(Arc<Tokens>);
+struct TokenReview(Arc<Tokens>);
+struct SelfSubjectReview;
+
+impl Handler for TokenRequest {
+    fn answer<'a>(&'a self, call: &'a Call, body: &'a [u8]) -> BoxFuture<'a, Result<Response, Failure>> {
+        Box::pin(async move {
+            let account = Account { namespace: &call.info.namespace, name: &call.info.name };
+            let request = decoded(call, body)?;
+            let answer = token_request::create(&self.0, &call.server.registry, account, call.now, request).await?;
+            Ok(created(call, &answer))
+        })
+    }
+}
+
+impl Handler for TokenReview {
+    fn answer<'a>(&'a self, call: &'a Call, body: &'a [u8]) -> BoxFuture<'a, Result<Response, Failure>> {
+        Box::pin(async move {
+            let answer = review::token(&self.0, call.now, decoded(call, body)?).await?;
+            Ok(created(call, &answer))
+        })
+    }
+}
+
+impl Handler for SelfSubjectReview {
+    fn answer<'a>(&'a self, call: &'a Call, body: &'a [u8]) -> BoxFuture<'a, Result<Response, Failure>> {
+        Box::pin(async move {
+            let answer = review::oneself(&call.user, call.now, decoded(call, body)?);
+            Ok(created(call, &answer))
+        })
+    }
+}
