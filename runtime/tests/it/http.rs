@@ -6,6 +6,7 @@ use std::time::Duration;
 use http_body_util::{BodyExt, Full};
 use hyper_util::rt::TokioIo;
 use runtime::{ExitReason, Instance, StartError};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::node::{Node, ended, printed, prints};
@@ -151,6 +152,49 @@ async fn an_address_that_is_taken_is_named() {
     let second = node.runtime.start(node.spec(&image, &[])).await;
     let Err(StartError::Listen { address, .. }) = second else { panic!("{second:?}") };
     assert_eq!(address, "10.42.0.1:8080".parse().unwrap());
+}
+
+#[tokio::test]
+async fn what_is_over_the_queue_hears_503() {
+    let node = Node::open();
+    let (_instance, address, _) = server(&node, None).await;
+    let requests = (0..400).map(|_| get(address, "/slow"));
+    let answers = futures::future::join_all(requests).await;
+    let count = |status: u16| answers.iter().filter(|answer| answer.0 == status).count();
+    // 64 run and 256 wait.
+    assert!(count(200) >= 320, "{} were answered", count(200));
+    assert_eq!(count(200) + count(503), 400);
+    assert_eq!(get(address, "/").await.0, 200);
+}
+
+/// What the server says to bytes on the wire, until it closes or falls silent.
+async fn raw(address: SocketAddr, request: &str) -> String {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut text = Vec::new();
+    let _ = tokio::time::timeout(Duration::from_secs(2), stream.read_to_end(&mut text)).await;
+    String::from_utf8(text).unwrap()
+}
+
+#[tokio::test]
+async fn clients_of_every_kind_are_answered() {
+    let node = Node::open();
+    let (_instance, address, _) = server(&node, None).await;
+    let old = raw(address, "GET / HTTP/1.0\r\n\r\n").await;
+    assert!(old.starts_with("HTTP/1.0 200") && old.ends_with("ok"), "{old}");
+    let two = "GET /calls HTTP/1.1\r\nhost: a\r\n\r\nGET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n";
+    let both = raw(address, two).await;
+    assert_eq!(both.matches("HTTP/1.1 200").count(), 2, "{both}");
+    let chunked = "POST /echo HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n\
+                   3\r\nabc\r\n0\r\n\r\n";
+    let echo = raw(address, chunked).await;
+    assert!(echo.contains("3 bytes"), "{echo}");
+    let head = raw(address, "HEAD / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").await;
+    assert!(head.starts_with("HTTP/1.1 200") && head.ends_with("\r\n\r\n"), "{head}");
+    for garbage in ["\r\n\r\n", "GET", "\0\0\0\0\r\n\r\n", "GET / HTTP/9.9\r\n\r\n"] {
+        raw(address, garbage).await;
+    }
+    assert_eq!(get(address, "/").await.0, 200);
 }
 
 #[tokio::test]
