@@ -7,6 +7,7 @@ use http::HeaderMap;
 use http::header::{ACCEPT, CONTENT_TYPE, HeaderName};
 
 use crate::error::Failure;
+use crate::field::{self, Path};
 use crate::query::Parameters;
 
 pub mod yaml;
@@ -123,6 +124,9 @@ pub fn negotiate(headers: &HeaderMap, query: &Parameters, offer: Offer) -> Resul
     let (first, rest): (Vec<&Clause>, Vec<&Clause>) =
         clauses.iter().partition(|clause| offer == Offer::Discovery && clause.target == Target::Discovery);
     let accept = first.into_iter().chain(rest).find_map(|clause| accept(clause, query, offer));
+    if let Some(Accept { form: Form::Table(..), .. }) = accept {
+        check_include(query)?;
+    }
     accept.map(|accept| Accept { pretty: pretty || accept.pretty, ..accept }).ok_or_else(|| match offer {
         Offer::Watch => Failure::only_acceptable(STREAM_MEDIA_TYPES),
         Offer::Objects | Offer::List | Offer::Plain | Offer::Discovery => {
@@ -273,6 +277,16 @@ fn accept(clause: &Clause<'_>, query: &Parameters, offer: Offer) -> Option<Accep
         | (Target::Unknown, _) => return None,
     };
     Some(Accept { media, form, pretty: clause.pretty })
+}
+
+fn check_include(query: &Parameters) -> Result<(), Failure> {
+    let said = query.text("includeObject");
+    if matches!(said, "" | "Metadata" | "Object" | "None") {
+        return Ok(());
+    }
+    let path = Path::new("includeObject");
+    let error = field::Error::invalid(&path, said, "must be 'Metadata', 'Object', 'None', or empty");
+    Err(Failure::bad_request(format!("Unable to convert to Table as requested: {error}")))
 }
 
 fn include(query: &Parameters) -> Include {

@@ -50,6 +50,10 @@ pub async fn watch(call: &Call) -> Result<Response, Failure> {
         Err(storage::Error::Compacted { asked, oldest }) => return Ok(gone(&encoder, asked, oldest)),
         Err(error) => return Err(error.into()),
     };
+    if matches!(call.accept.form, Form::MetadataList(_)) {
+        // No event is a list; upstream ends the watch at the first.
+        return Ok(answer::response(StatusCode::OK, "application/json", Body::empty()));
+    }
     let now = Instant::now();
     let stream = Stream {
         listing,

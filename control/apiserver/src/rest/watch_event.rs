@@ -11,7 +11,7 @@ use crate::error::Failure;
 use crate::registry::resource::{Now, Resource};
 use crate::rest::Call;
 use crate::rest::watch::{is_plain, line};
-use crate::{stored, table};
+use crate::{schema, stored, table};
 
 /// The annotation of the bookmark that ends the initial state (KEP-3157).
 const INITIAL_EVENTS_END: &str = "k8s.io/initial-events-end";
@@ -90,8 +90,13 @@ impl Encoder {
             }
             _ => (self.resource.gvk.kind.to_string(), self.resource.gvk.api_version()),
         };
-        let object = json!({"kind": kind, "apiVersion": api_version, "metadata": metadata});
+        let mut object = json!({"kind": kind, "apiVersion": api_version, "metadata": metadata});
         match self.form {
+            // An object of the kind with nothing in it, so that clients with types can read it.
+            Form::Plain => {
+                empty_of(self.resource.type_name, &mut object);
+                line("BOOKMARK", &object)
+            }
             Form::Table(..) => line("BOOKMARK", &self.table(&object, revision)),
             _ => line("BOOKMARK", &object),
         }
@@ -141,4 +146,16 @@ fn around(kind: &str, object: &[u8]) -> Bytes {
     line.put_slice(object);
     line.put_slice(b"}\n");
     line.freeze()
+}
+
+/// Adds what an empty object of the type has.
+fn empty_of(type_name: &str, object: &mut Value) {
+    let Some(of) = schema::find(type_name) else { return };
+    schema::canonicalise(object, of);
+    let spec = of.field("spec").map(schema::Field::kind);
+    let counts = matches!(spec, Some(schema::Kind::Struct(spec)) if spec.field("replicas").is_some());
+    if counts {
+        // Upstream's own form of a workload has a number here and not a pointer.
+        object["spec"]["replicas"] = 0.into();
+    }
 }
