@@ -46,6 +46,7 @@ impl Plugin for NodeRestriction {
             let Some(node) = node::name_of(cx.user) else { return Ok(()) };
             let refusal = match (&*cx.resource.gvk.group, &*cx.resource.plural) {
                 ("", "nodes") => refuse_node(cx, node, object),
+                ("", "serviceaccounts") if cx.subresource == "token" => refuse_token(cx, node, object).await?,
                 ("", "pods") => match (cx.operation, cx.subresource) {
                     (Operation::Create, "") => return create_pod(cx, node, object).await,
                     (Operation::Update, "status") => refuse_status(cx, node, object),
@@ -128,8 +129,8 @@ async fn create_pod(cx: &Context<'_>, node: &str, pod: &Value) -> Result<(), Fai
     if uid != expected {
         return Err(cx.forbidden(&format!("node {node} UID mismatch: expected {expected} got {uid}")));
     }
-    match refuse_references(pod) {
-        Some(kind) => Err(cx.forbidden(&format!("a mirror pod may not reference {kind}"))),
+    match reference_of(pod) {
+        Some(kind) => Err(cx.forbidden(&format!("node {} can not create pods that reference {kind}", quote(node)))),
         None => Ok(()),
     }
 }
@@ -158,29 +159,73 @@ fn refuse_pod(node: &str, pod: &Value) -> Option<String> {
     blocks.then(|| format!("node {quoted} must not set blockOwnerDeletion on an owner reference"))
 }
 
-/// What of the API's a mirror pod uses, which it must not.
-fn refuse_references(pod: &Value) -> Option<&'static str> {
-    let volumes = pod.list_at("spec.volumes");
-    let sources = || volumes.iter().chain(volumes.iter().flat_map(|volume| volume.list_at("projected.sources")));
-    let in_volumes = |fields: &[&str]| sources().any(|source| fields.iter().any(|field| source.at(field).is_some()));
-    let in_containers = |env: &str, env_from: &str| {
-        ["spec.initContainers", "spec.containers"].iter().flat_map(|list| pod.list_at(list)).any(|container| {
-            container.list_at("env").iter().any(|variable| variable.at(env).is_some())
-                || container.list_at("envFrom").iter().any(|source| source.at(env_from).is_some())
-        })
-    };
-    let pulls = !pod.list_at("spec.imagePullSecrets").is_empty();
-    if !pod.str_at("spec.serviceAccountName").is_empty() || in_volumes(&["serviceAccountToken"]) {
-        Some("service accounts")
-    } else if pulls || in_volumes(&["secret"]) || in_containers("valueFrom.secretKeyRef", "secretRef") {
-        Some("secrets")
-    } else if in_volumes(&["configMap"]) || in_containers("valueFrom.configMapKeyRef", "configMapRef") {
+/// What of the API's a mirror pod uses beside what the ServiceAccount plugin has refused.
+fn reference_of(pod: &Value) -> Option<&'static str> {
+    let in_volumes = |field: &str| volume_sources(pod).any(|source| source.at(field).is_some());
+    let config_maps = containers(pod).any(|container| {
+        container.list_at("env").iter().any(|variable| variable.at("valueFrom.configMapKeyRef").is_some())
+            || container.list_at("envFrom").iter().any(|source| source.at("configMapRef").is_some())
+    });
+    if in_volumes("configMap") || config_maps {
         Some("configmaps")
-    } else if in_volumes(&["persistentVolumeClaim"]) {
+    } else if in_volumes("persistentVolumeClaim") {
         Some("persistentvolumeclaims")
     } else {
         None
     }
+}
+
+/// Volumes, and the sources of projected ones.
+pub(super) fn volume_sources(pod: &Value) -> impl Iterator<Item = &Value> {
+    let volumes = pod.list_at("spec.volumes");
+    volumes.iter().chain(volumes.iter().flat_map(|volume| volume.list_at("projected.sources")))
+}
+
+/// Containers of all sorts.
+pub(super) fn containers(pod: &Value) -> impl Iterator<Item = &Value> {
+    ["spec.initContainers", "spec.containers"].into_iter().flat_map(|list| pod.list_at(list))
+}
+
+/// Nodes get tokens for pods that run on them, for the audiences that these pods ask for.
+async fn refuse_token(cx: &Context<'_>, node: &str, request: &Value) -> Result<Option<String>, Failure> {
+    let bound = request.at("spec.boundObjectRef").filter(|bound| bound.str_at("kind") == "Pod");
+    let Some(bound) = bound else { return Ok(Some("node requested token not bound to a pod".to_owned())) };
+    let (name, uid) = (bound.str_at("name"), bound.str_at("uid"));
+    if uid.is_empty() {
+        return Ok(Some("node requested token with a pod binding without a uid".to_owned()));
+    }
+    let Some(pod) = cx.registry.get("core/pods", cx.namespace, name).await? else {
+        return Err(Failure::not_found("", "pods", name));
+    };
+    if uid != pod.str_at("metadata.uid") {
+        return Ok(Some(format!(
+            "the UID in the bound object reference ({uid}) does not match the UID in record. The object might have been \
+             deleted and then recreated"
+        )));
+    }
+    if pod.str_at("spec.nodeName") != node {
+        return Ok(Some("node requested token bound to a pod scheduled on a different node".to_owned()));
+    }
+    let audience = match request.list_at("spec.audiences") {
+        [] => "",
+        [one] => one.as_str().unwrap_or_default(),
+        _ => return Ok(Some("node may only request 0 or 1 audiences".to_owned())),
+    };
+    let asked = volume_sources(&pod).filter_map(|source| source.at("serviceAccountToken"));
+    if asked.map(|token| token.str_at("audience")).any(|asked| asked == audience) {
+        return Ok(None);
+    }
+    for volume in pod.list_at("spec.volumes") {
+        let claim = volume.str_at("persistentVolumeClaim.claimName");
+        let missing =
+            !claim.is_empty() && cx.registry.get("core/persistentvolumeclaims", cx.namespace, claim).await?.is_none();
+        if missing {
+            let (audience, claim) = (quote(audience), quote(claim));
+            return Ok(Some(format!("error validating audience {audience}: persistentvolumeclaim {claim} not found")));
+        }
+    }
+    let (user, audience) = (&cx.user.name, quote(audience));
+    Ok(Some(format!("{user} is not authorized to request tokens for audience {audience}")))
 }
 
 fn refuse_status(cx: &Context<'_>, node: &str, new: &Value) -> Option<String> {

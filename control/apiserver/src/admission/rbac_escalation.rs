@@ -56,7 +56,11 @@ impl RbacEscalation {
         }
         let rules = role.at("rules").map(|rules| Option::<Vec<Rule>>::deserialize(rules).unwrap_or_default());
         let mut wanted = rules.flatten().unwrap_or_default();
-        let aggregates = role.at("aggregationRule").is_some_and(|rule| !rule.is_null());
+        // Taking the rule away is judged too: the rules that it collected would stay.
+        let aggregates = [Some(role), cx.old]
+            .into_iter()
+            .flatten()
+            .any(|role| role.at("aggregationRule").is_some_and(|rule| !rule.is_null()));
         if aggregates {
             wanted = everything();
         }

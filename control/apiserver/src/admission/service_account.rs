@@ -3,6 +3,7 @@
 use futures::future::BoxFuture;
 use serde_json::{Value, json};
 
+use crate::admission::node_restriction::{containers, volume_sources};
 use crate::admission::{Context, Operation, Plugin};
 use crate::error::Failure;
 use crate::field::quote;
@@ -28,8 +29,12 @@ impl Plugin for ServiceAccount {
     }
 
     fn mutate<'a>(&'a self, cx: &'a Context<'a>, pod: &'a mut Value) -> BoxFuture<'a, Result<(), Failure>> {
-        if cx.operation != Operation::Create || !cx.is_about("", "pods") || is_mirror(pod) {
+        if cx.operation != Operation::Create || !cx.is_about("", "pods") {
             return Box::pin(async { Ok(()) });
+        }
+        if is_mirror(pod) {
+            let refused = mirror_reference(pod).map(|kind| format!("a mirror pod may not reference {kind}"));
+            return Box::pin(async move { refused.map_or(Ok(()), |what| Err(cx.forbidden(&what))) });
         }
         Box::pin(async move {
             pod.set_default("spec.serviceAccountName", "default");
@@ -74,6 +79,22 @@ impl Plugin for ServiceAccount {
 
 fn is_mirror(pod: &Value) -> bool {
     pod.at("metadata.annotations").is_some_and(|annotations| annotations.get(MIRROR).is_some())
+}
+
+/// What a mirror pod uses although its node has nothing of it.
+fn mirror_reference(pod: &Value) -> Option<&'static str> {
+    let in_volumes = |field: &str| volume_sources(pod).any(|source| source.at(field).is_some());
+    let secrets = containers(pod).any(|container| {
+        container.list_at("env").iter().any(|variable| variable.at("valueFrom.secretKeyRef").is_some())
+            || container.list_at("envFrom").iter().any(|source| source.at("secretRef").is_some())
+    });
+    if !pod.str_at("spec.serviceAccountName").is_empty() || in_volumes("serviceAccountToken") {
+        Some("service accounts")
+    } else if in_volumes("secret") || secrets || !pod.list_at("spec.imagePullSecrets").is_empty() {
+        Some("secrets")
+    } else {
+        None
+    }
 }
 
 fn annotation<'a>(object: &'a Value, key: &str) -> &'a str {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::response::Response;
 use futures::future::BoxFuture;
 
+use crate::admission::Operation;
 use crate::authn::review;
 use crate::authn::token::Tokens;
 use crate::authn::token_request::{self, Account};
@@ -31,7 +32,9 @@ impl Handler for TokenRequest {
     fn answer<'a>(&'a self, call: &'a Call, body: &'a [u8]) -> BoxFuture<'a, Result<Response, Failure>> {
         Box::pin(async move {
             let account = Account { namespace: &call.info.namespace, name: &call.info.name };
-            let request = decoded(call, body)?;
+            let mut request = decoded(call, body)?;
+            let admission = call.admission_context(Operation::Create, account.name, None, false);
+            call.server.admission.mutate(&admission, &mut request).await?;
             let answer = token_request::create(&self.0, &call.server.registry, account, call.now, request).await?;
             Ok(created(call, &answer))
         })
