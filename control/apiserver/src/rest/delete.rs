@@ -225,14 +225,14 @@ fn finalizers(call: &Call, options: &Delete, old: &Value) -> Vec<Value> {
 
 fn check_preconditions(call: &Call, options: &Delete, old: &Value) -> Result<(), Failure> {
     let checks = [
-        ("UID", &options.uid, old.str_at("metadata.uid")),
-        ("ResourceVersion", &options.resource_version, old.str_at("metadata.resourceVersion")),
+        ("UID", &options.uid, old.str_at("metadata.uid"), "deleted and then recreated"),
+        ("ResourceVersion", &options.resource_version, old.str_at("metadata.resourceVersion"), "modified"),
     ];
-    for (what, said, is) in checks {
+    for (what, said, is, meanwhile) in checks {
         if let Some(said) = said.as_deref().filter(|said| *said != is) {
             let what = format!(
                 "the {what} in the precondition ({said}) does not match the {what} in record ({is}). The object might \
-                 have been deleted and then recreated"
+                 have been {meanwhile}"
             );
             let name = old.str_at("metadata.name");
             // Upstream names the kind and not the resource here.

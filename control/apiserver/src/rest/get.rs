@@ -14,8 +14,7 @@ pub async fn get(call: &Call) -> Result<Response, Failure> {
     check_version(call)?;
     let object = call.server.registry.storage.get(&call.key()).await?.ok_or_else(|| call.not_found())?;
     if call.subresource_name() == "scale" {
-        let parent = crate::stored::decode(&object);
-        return Ok(answer::tree(StatusCode::OK, call.accept, &scale::of(&parent)));
+        return scale::answer(call, &crate::stored::decode(&object));
     }
     answer::object(call, StatusCode::OK, Shown::Stored(object.value))
 }

@@ -10,7 +10,7 @@ use crate::object::Fields;
 use crate::patch::{self, Format};
 use crate::rest::modify::{By, modify};
 use crate::rest::options::{self, Write};
-use crate::rest::update::{check_name, in_view, scale_of};
+use crate::rest::update::{check_name, in_view};
 use crate::rest::{Call, answer, decode, scale};
 use crate::schema::{self, Type};
 
@@ -30,7 +30,7 @@ pub async fn patch(call: &Call, body: &[u8]) -> Result<Response, Failure> {
             scale::apply(old, &patched)
         })
         .await?;
-        return Ok(scale_of(call, shown));
+        return scale::answer(call, &shown.into_tree());
     }
     let of = schema::find(call.resource.type_name)
         .ok_or_else(|| Failure::not_there_yet(&format!("the schema of {}", call.resource.type_name)))?;

@@ -1,10 +1,17 @@
 //! `/scale`: the replicas of a workload as an `autoscaling/v1` Scale.
 
+use axum::response::Response;
+use http::StatusCode;
 use serde_json::{Value, json};
 
+use crate::content::Form;
 use crate::error::Failure;
 use crate::field;
 use crate::object::Fields;
+use crate::registry::resource::{Column, Gvk, Resource, Scope};
+use crate::resources::{age, cell};
+use crate::rest::{Call, answer};
+use crate::table;
 
 /// The Scale of a workload.
 pub fn of(parent: &Value) -> Value {
@@ -15,9 +22,9 @@ pub fn of(parent: &Value) -> Value {
         }
     }
     let mut status = json!({"replicas": parent.i64_at("status.replicas").unwrap_or(0)});
-    let selector = selector_text(parent.at("spec.selector"));
-    if !selector.is_empty() {
-        status["selector"] = selector.into();
+    let selector = cell::selector(parent.at("spec.selector"));
+    if selector != cell::NONE {
+        status["selector"] = selector;
     }
     let mut spec = json!({});
     if let Some(replicas) = parent.i64_at("spec.replicas").filter(|replicas| *replicas != 0) {
@@ -49,29 +56,36 @@ pub fn apply(parent: &Value, scale: &Value) -> Result<Value, Failure> {
     Ok(changed)
 }
 
-/// A selector as a list's `labelSelector` has it.
-fn selector_text(selector: Option<&Value>) -> String {
-    let Some(selector) = selector.and_then(Value::as_object) else { return String::new() };
-    let is_label_selector = selector.contains_key("matchLabels") || selector.contains_key("matchExpressions");
-    let labels =
-        if is_label_selector { selector.get("matchLabels").and_then(Value::as_object) } else { Some(selector) };
-    let mut terms: Vec<(String, String)> = Vec::new();
-    for (key, value) in labels.into_iter().flatten() {
-        terms.push((key.clone(), format!("{key}={}", value.as_str().unwrap_or_default())));
+/// Answers with the Scale of a workload, in the form that the client asked for.
+///
+/// # Errors
+/// 406 if the form is one of lists.
+pub fn answer(call: &Call, parent: &Value) -> Result<Response, Failure> {
+    let scale = of(parent);
+    let shown = match call.accept.form {
+        Form::Plain | Form::Discovery => scale,
+        Form::Metadata(version) => table::metadata_of(&scale, version),
+        Form::Table(version, include) => {
+            let metadata = json!({"resourceVersion": scale.str_at("metadata.resourceVersion")});
+            table::table(&row(), version, include, metadata, &[scale], call.now)
+        }
+        Form::MetadataList(_) => {
+            let what =
+                "you requested PartialObjectMetadataList, but the requested object is not a list (*autoscaling.Scale)";
+            return Err(Failure::not_acceptable(what.to_owned()));
+        }
+    };
+    Ok(answer::tree(StatusCode::OK, call.accept, &shown))
+}
+
+/// What a table of a Scale shows; its first column is no name that could be asked for.
+fn row() -> Resource {
+    Resource {
+        columns: const { &[Column::text("Name"), Column::integer("Desired"), Column::integer("Available"), Column::AGE] },
+        cells: |scale, now| {
+            let (desired, available) = (cell::integer(scale, "spec.replicas"), cell::integer(scale, "status.replicas"));
+            vec![cell::name(scale), desired, available, age::of(scale, now)]
+        },
+        ..Resource::new(Gvk::new("autoscaling", "v1", "Scale"), "scales", "autoscaling/v1.Scale", Scope::Namespaced)
     }
-    for expression in selector.get("matchExpressions").and_then(Value::as_array).into_iter().flatten() {
-        let key = expression.str_at("key");
-        let mut values: Vec<&str> = expression.list_at("values").iter().filter_map(Value::as_str).collect();
-        values.sort_unstable();
-        let values = values.join(",");
-        let term = match expression.str_at("operator") {
-            "In" => format!("{key} in ({values})"),
-            "NotIn" => format!("{key} notin ({values})"),
-            "DoesNotExist" => format!("!{key}"),
-            _ => key.to_owned(),
-        };
-        terms.push((key.to_owned(), term));
-    }
-    terms.sort_by(|left, right| left.0.cmp(&right.0));
-    terms.into_iter().map(|(_, term)| term).collect::<Vec<_>>().join(",")
 }

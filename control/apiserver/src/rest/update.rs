@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::error::Failure;
 use crate::object::Fields;
-use crate::rest::answer::{self, Shown};
+use crate::rest::answer;
 use crate::rest::modify::{By, modify};
 use crate::rest::{Call, create, decode, options, scale};
 
@@ -18,24 +18,19 @@ pub async fn update(call: &Call, body: &[u8]) -> Result<Response, Failure> {
     check_name(call, &object)?;
     if call.subresource_name() == "scale" {
         let shown = modify(call, options, By::Update, |old| scale::apply(old, &object)).await?;
-        return Ok(scale_of(call, shown));
+        return scale::answer(call, &shown.into_tree());
     }
     if call.owner.create_on_update && call.subresource.is_none() {
         let found = call.server.registry.storage.get(&call.key()).await?;
         if found.is_none() {
-            return match create::insert(call, object.clone(), options).await {
-                Ok(shown) => answer::object(call, StatusCode::CREATED, shown),
-                Err(failure) => Err(failure),
-            };
+            // A version was meant for an object that is gone.
+            object.remove("metadata.resourceVersion");
+            let shown = create::insert(call, object, options).await?;
+            return answer::object(call, StatusCode::CREATED, shown);
         }
     }
     let shown = modify(call, options, By::Update, |_| Ok(object.clone())).await?;
     answer::object(call, StatusCode::OK, shown)
-}
-
-/// Answers with the Scale of a workload.
-pub fn scale_of(call: &Call, shown: Shown) -> Response {
-    answer::tree(StatusCode::OK, call.accept, &scale::of(&shown.into_tree()))
 }
 
 /// The name that a body may have, given its path.

@@ -153,17 +153,17 @@ fn rule(rule: NameRule) -> fn(&str) -> Faults {
 
 fn validate_owners(path: &Path, owners: &[Value]) -> Errors {
     let mut errors: Errors = Vec::new();
-    let mut controller: Option<&str> = None;
+    let mut controller: Option<String> = None;
     for (at, owner) in owners.iter().enumerate() {
         let path_of = path.index(at);
         errors.extend(validate_owner(&path_of, owner));
         if owner.bool_at("controller") {
-            match controller {
+            let named = format!("{}/{}", owner.str_at("kind"), owner.str_at("name"));
+            match &controller {
                 Some(first) => {
                     let detail = format!(
-                        "Only one reference can have Controller set to true. Found \"true\" in references for {} and {}",
-                        first,
-                        owner.str_at("name")
+                        "Only one reference can have Controller set to true. Found \"true\" in references for {first} and \
+                         {named}"
                     );
                     errors.push(Error::invalid(
                         path,
@@ -171,7 +171,7 @@ fn validate_owners(path: &Path, owners: &[Value]) -> Errors {
                         &detail,
                     ));
                 }
-                None => controller = Some(owner.str_at("name")),
+                None => controller = Some(named),
             }
         }
     }
@@ -216,10 +216,8 @@ fn validate_finalizers(path: &Path, finalizers: &[Value]) -> Errors {
     let mut errors = Vec::new();
     for (at, finalizer) in finalizers.iter().enumerate() {
         let text = finalizer.as_str().unwrap_or_default();
-        let faults = names::qualified_name(text);
-        let qualified = faults.is_empty();
-        errors.extend(faults.iter().map(|fault| Error::invalid(path, text, fault)));
-        if qualified && !text.contains('/') && !STANDARD_FINALIZERS.contains(&text) {
+        errors.extend(names::qualified_name(text).iter().map(|fault| Error::invalid(path, text, fault)));
+        if !text.contains('/') && !STANDARD_FINALIZERS.contains(&text) {
             let detail = "name is neither a standard finalizer name nor is it fully qualified";
             errors.push(Error::invalid(&path.index(at), text, detail));
         }

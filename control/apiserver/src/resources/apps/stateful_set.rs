@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::field::{Error, Errors, Path};
 use crate::object::Fields;
 use crate::registry::resource::{Column, Generation, Now, Resource, Subresource};
-use crate::registry::strategy::{Context, Strategy};
+use crate::registry::strategy::{Context, NameRule, Strategy};
 use crate::resources::apps::deployment::amount;
 use crate::resources::apps::workload::{self, Words};
 use crate::resources::{age, cell, keep, pod_template};
@@ -88,6 +88,10 @@ impl Strategy for StatefulSet {
             Some("status") => validate_status(new),
             _ => validate(new).into_iter().chain(validate_change(new, old)).collect(),
         }
+    }
+
+    fn name_rule(&self) -> NameRule {
+        NameRule::DnsLabel
     }
 
     fn warnings(&self, cx: &Context<'_>, object: &Value, old: Option<&Value>) -> Vec<String> {

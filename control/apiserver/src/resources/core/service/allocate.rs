@@ -47,8 +47,9 @@ fn align_new(object: &mut Value) {
 fn align_changed(object: &mut Value, old: &Value) {
     let (one, before) = (object.str_at("spec.clusterIP").to_owned(), old.str_at("spec.clusterIP"));
     let list_untouched = same(object, old, "spec.clusterIPs");
+    let list_empty = object.list_at("spec.clusterIPs").is_empty();
     match (one == before, one.is_empty()) {
-        (true, _) if object.list_at("spec.clusterIPs").is_empty() => {
+        (true, _) if list_empty => {
             if let Some(list) = old.at("spec.clusterIPs") {
                 object.set("spec.clusterIPs", list.clone());
             }
@@ -56,7 +57,7 @@ fn align_changed(object: &mut Value, old: &Value) {
         (true, _) => {}
         (false, true) if list_untouched && !before.is_empty() => drop(object.remove("spec.clusterIPs")),
         (false, true) => {}
-        (false, false) if list_untouched => object.set("spec.clusterIPs", json!([one])),
+        (false, false) if list_untouched || list_empty => object.set("spec.clusterIPs", json!([one])),
         (false, false) => {}
     }
 }
