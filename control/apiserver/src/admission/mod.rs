@@ -17,6 +17,7 @@ mod namespace_lifecycle;
 mod node_restriction;
 mod priority;
 mod rbac_escalation;
+mod runtime_class;
 mod service_account;
 mod taint_nodes_by_condition;
 
@@ -25,6 +26,7 @@ pub use namespace_lifecycle::NamespaceLifecycle;
 pub use node_restriction::NodeRestriction;
 pub use priority::Priority;
 pub use rbac_escalation::RbacEscalation;
+pub use runtime_class::RuntimeClass;
 pub use service_account::ServiceAccount;
 pub use taint_nodes_by_condition::TaintNodesByCondition;
 
@@ -112,6 +114,7 @@ impl Chain {
             Box::new(TaintNodesByCondition),
             Box::new(Priority),
             Box::new(DefaultTolerationSeconds),
+            Box::new(RuntimeClass),
         ])
     }
 

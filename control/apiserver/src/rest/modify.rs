@@ -169,10 +169,14 @@ fn wrong_uid(call: &Call, said: &str, is: &str) -> Failure {
         let what = format!("Precondition failed: UID in precondition: {said}, UID in object meta: {is}");
         return Failure::conflict(group, plural, name, &what);
     }
+    uid_conflict(group, plural, &call.info.namespace, name, said, is)
+}
+
+/// 409: the object has another uid than the client said.
+pub fn uid_conflict(group: &str, plural: &str, namespace: &str, name: &str, said: &str, is: &str) -> Failure {
     // Upstream shows the path in etcd.
-    let folder =
-        if group.is_empty() || !group.contains('.') { plural.to_string() } else { format!("{group}/{plural}") };
-    let place = [folder.as_str(), &call.info.namespace, name]
+    let folder = if group.is_empty() || !group.contains('.') { plural.to_owned() } else { format!("{group}/{plural}") };
+    let place = [folder.as_str(), namespace, name]
         .iter()
         .filter(|s| !s.is_empty())
         .map(|s| format!("/{s}"))

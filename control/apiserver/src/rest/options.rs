@@ -81,31 +81,45 @@ pub struct Delete {
 /// # Errors
 /// 400 or 415 of the body, 422 about the options.
 pub fn delete(call: &Call, body: &[u8]) -> Result<Delete, Failure> {
-    let mut errors = Vec::new();
-    let (dry_run_values, propagation, orphan, options) = if body.is_empty() {
-        let options = Delete {
-            grace_seconds: call.query.integer("gracePeriodSeconds")?,
-            uid: call.query.get("uid").map(str::to_owned),
-            resource_version: call.query.get("resourceVersion").map(str::to_owned),
-            ..Delete::default()
-        };
-        let values: Vec<String> = call.query.all("dryRun").map(str::to_owned).collect();
-        let propagation = call.query.get("propagationPolicy").map(str::to_owned);
-        (values, propagation, call.query.optional_flag("orphanDependents"), options)
-    } else {
-        let body = delete_body(&call.headers, body)?;
-        let text = |path: &str| body.at(path).and_then(Value::as_str).map(str::to_owned);
-        let options = Delete {
-            grace_seconds: body.i64_at("gracePeriodSeconds"),
-            uid: text("preconditions.uid"),
-            resource_version: text("preconditions.resourceVersion"),
-            ..Delete::default()
-        };
-        let values = body.list_at("dryRun").iter().filter_map(|value| value.as_str().map(str::to_owned)).collect();
-        (values, text("propagationPolicy"), body.at("orphanDependents").and_then(Value::as_bool), options)
+    if !body.is_empty() {
+        return delete_of(&delete_body(&call.headers, body)?);
+    }
+    let options = Delete {
+        grace_seconds: call.query.integer("gracePeriodSeconds")?,
+        uid: call.query.get("uid").map(str::to_owned),
+        resource_version: call.query.get("resourceVersion").map(str::to_owned),
+        ..Delete::default()
     };
-    let dry_run = dry_run(dry_run_values.iter().map(String::as_str).collect(), &mut errors);
-    let policy = policy(propagation.as_deref(), orphan, &mut errors);
+    let propagation = call.query.get("propagationPolicy");
+    checked(options, call.query.all("dryRun").collect(), propagation, call.query.optional_flag("orphanDependents"))
+}
+
+/// Options of a deletion from a DeleteOptions object, which may be null.
+///
+/// # Errors
+/// 422 about the options.
+pub fn delete_of(object: &Value) -> Result<Delete, Failure> {
+    let text = |path: &str| object.at(path).and_then(Value::as_str).map(str::to_owned);
+    let options = Delete {
+        grace_seconds: object.i64_at("gracePeriodSeconds"),
+        uid: text("preconditions.uid"),
+        resource_version: text("preconditions.resourceVersion"),
+        ..Delete::default()
+    };
+    let values = object.list_at("dryRun").iter().filter_map(Value::as_str).collect();
+    let orphan = object.at("orphanDependents").and_then(Value::as_bool);
+    checked(options, values, object.at("propagationPolicy").and_then(Value::as_str), orphan)
+}
+
+fn checked(
+    options: Delete,
+    dry_run_values: Vec<&str>,
+    propagation: Option<&str>,
+    orphan: Option<bool>,
+) -> Result<Delete, Failure> {
+    let mut errors = Vec::new();
+    let dry_run = dry_run(dry_run_values, &mut errors);
+    let policy = policy(propagation, orphan, &mut errors);
     if !errors.is_empty() {
         return Err(invalid("DeleteOptions", &errors));
     }

@@ -62,7 +62,10 @@ fn over(storage: Arc<dyn Storage>) -> Server {
         authenticators: vec![Arc::new(StaticToken { token: TOKEN.to_owned(), user: admin }), tokens.clone()],
         authorizer,
         admission: Chain::built_in(rbac),
-        endpoints: authn::endpoints(&tokens).into_iter().chain(authz::endpoints()).collect(),
+        endpoints: [authn::endpoints(&tokens), authz::endpoints(), resources::core::pod::endpoint::endpoints()]
+            .into_iter()
+            .flatten()
+            .collect(),
         nodes: None,
         requests_in_flight_max: 400,
     })

@@ -17,6 +17,7 @@ use crate::registry::resource::{Gvk, Resource, Scope};
 /// The rows of this group.
 pub fn rows() -> Vec<Resource> {
     vec![
+        pod::bindings_row(),
         config_map::row(),
         endpoints::row(),
         event::row(),

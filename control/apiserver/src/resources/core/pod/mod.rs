@@ -1,10 +1,10 @@
 //! Pod: the row. What a pod's fields mean to the server is in the files beside this one.
 
-pub mod admit;
 pub mod binding;
 mod cells;
 pub mod connect;
 mod default;
+pub mod endpoint;
 mod ephemeral;
 pub mod eviction;
 mod prepare;
@@ -77,6 +77,11 @@ pub fn row() -> Resource {
         status_takes_labels: true,
         ..super::new("Pod", "pods", "core/v1.Pod", Scope::Namespaced)
     }
+}
+
+/// The row of the older way to bind, which has no objects.
+pub fn bindings_row() -> Resource {
+    Resource { verbs: &[Verb::Create], ..super::new("Binding", "bindings", "core/v1.Binding", Scope::Namespaced) }
 }
 
 fn pod_ip(pod: &Value) -> String {

@@ -1,0 +1,112 @@
+//! `log`, `exec`, `attach`, `portforward`, `proxy`: what is checked before the pod's node is asked, and the asking.
+
+use axum::body::Body;
+use axum::response::Response;
+use futures::future::BoxFuture;
+use http::{Request, StatusCode};
+
+use crate::error::Failure;
+use crate::object::Fields;
+use crate::resources::core::pod::connect;
+use crate::resources::core::pod::endpoint::find;
+use crate::rest::connect::Handler;
+use crate::rest::{Call, answer};
+
+/// Options of `log` that the kubelet reads too.
+const LOG_OPTIONS: &[&str] =
+    &["follow", "previous", "sinceSeconds", "sinceTime", "timestamps", "tailLines", "limitBytes"];
+
+/// `log`.
+pub(super) struct Log;
+/// `exec` and `attach`, by their name.
+pub(super) struct Exec(pub(super) &'static str);
+/// `portforward`.
+pub(super) struct PortForward;
+/// `proxy`.
+pub(super) struct Proxy;
+
+impl Handler for Log {
+    fn answer<'a>(&'a self, call: &'a Call, _: &'a [u8]) -> BoxFuture<'a, Result<Response, Failure>> {
+        Box::pin(async move {
+            let name = &call.info.name;
+            connect::check_log_options(name, |option| call.query.get(option))?;
+            let (_, pod) = find(call, name).await?;
+            let container = connect::container(&pod, call.query.text("container"))?;
+            // A pod that no node has yet has said nothing yet.
+            let Ok(node) = connect::node(&pod) else { return Ok(answer::text(StatusCode::NO_CONTENT, Body::empty())) };
+            let path = format!("/containerLogs/{}/{name}/{container}", call.info.namespace);
+            ask(call, node, &with_query(call, &path)).await
+        })
+    }
+}
+
+impl Handler for Exec {
+    fn answer<'a>(&'a self, call: &'a Call, _: &'a [u8]) -> BoxFuture<'a, Result<Response, Failure>> {
+        Box::pin(async move {
+            let (_, pod) = find(call, &call.info.name).await?;
+            connect::container(&pod, call.query.text("container"))?;
+            connect::node(&pod)?;
+            Err(Failure::not_there_yet(&format!("pods/{}", self.0)))
+        })
+    }
+}
+
+impl Handler for PortForward {
+    fn answer<'a>(&'a self, call: &'a Call, _: &'a [u8]) -> BoxFuture<'a, Result<Response, Failure>> {
+        Box::pin(async move {
+            let (_, pod) = find(call, &call.info.name).await?;
+            connect::node(&pod)?;
+            Err(Failure::not_there_yet("pods/portforward"))
+        })
+    }
+}
+
+impl Handler for Proxy {
+    fn answer<'a>(&'a self, call: &'a Call, _: &'a [u8]) -> BoxFuture<'a, Result<Response, Failure>> {
+        Box::pin(async move {
+            // `scheme:name:port`, of which only the name must be there.
+            let parts: Vec<&str> = call.info.name.split(':').collect();
+            let name = if parts.len() == 3 { parts[1] } else { parts[0] };
+            let (_, pod) = find(call, name).await?;
+            if pod.list_at("status.podIPs").is_empty() {
+                return Err(Failure::bad_request("address not allowed"));
+            }
+            Err(Failure::not_there_yet("pods/proxy"))
+        })
+    }
+}
+
+fn with_query(call: &Call, path: &str) -> String {
+    let given = LOG_OPTIONS.iter().filter_map(|name| Some((*name, call.query.get(name)?)));
+    let pairs: Vec<String> = given.map(|(name, value)| format!("{name}={}", percent_encode(value))).collect();
+    if pairs.is_empty() { path.to_owned() } else { format!("{path}?{}", pairs.join("&")) }
+}
+
+async fn ask(call: &Call, node: &str, path: &str) -> Result<Response, Failure> {
+    let nodes = call.server.nodes.as_ref();
+    let nodes = nodes.ok_or_else(|| Failure::unavailable(format!("no way to node {}", crate::field::quote(node))))?;
+    let request = Request::get(path).body(Body::empty());
+    let request = request.map_err(|error| Failure::internal(&error.to_string()))?;
+    nodes.call(node, request).await
+}
+
+/// Everything but letters, digits and `-._~` as percent signs and hexadecimal digits.
+fn percent_encode(text: &str) -> String {
+    text.bytes().fold(String::new(), |mut encoded, byte| {
+        match byte {
+            b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'-' | b'.' | b'_' | b'~' => encoded.push(char::from(byte)),
+            _ => encoded += &format!("%{byte:02X}"),
+        }
+        encoded
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_with_zones_survive_in_a_query() {
+        assert_eq!(percent_encode("2026-01-02T03:04:05+01:00"), "2026-01-02T03%3A04%3A05%2B01%3A00");
+    }
+}
