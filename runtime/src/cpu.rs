@@ -60,6 +60,15 @@ impl CpuAccount {
         self.millis_max.store(millis_max.unwrap_or(MILLIS_UNLIMITED), Ordering::Relaxed);
     }
 
+    /// Waits until what was used is paid for. What runs shorter than a tick never comes to one, so whoever starts many
+    /// such runs waits here. Cancellation safe.
+    pub(crate) async fn paid(&self) {
+        let debt = self.debt();
+        if !debt.is_zero() {
+            tokio::time::sleep(debt).await;
+        }
+    }
+
     fn charge(&self, nanos: u64) {
         self.used_nanos.fetch_add(nanos, Ordering::Relaxed);
         let millis_max = self.millis_max.load(Ordering::Relaxed);

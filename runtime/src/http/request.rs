@@ -156,6 +156,7 @@ async fn live(
 }
 
 async fn run(server: &Server, req: Request<Incoming>, answer: Answer, meter: Arc<Meter>) -> wasmtime::Result<()> {
+    server.program.life.cpu.paid().await;
     let mut store = state::store(&server.program, meter);
     let req = store.data_mut().http().new_incoming_request(Scheme::Http, req)?;
     let out = store.data_mut().http().new_response_outparam(answer)?;

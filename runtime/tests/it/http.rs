@@ -177,6 +177,22 @@ async fn raw(address: SocketAddr, request: &str) -> String {
 }
 
 #[tokio::test]
+async fn many_short_requests_stay_within_the_quota() {
+    let node = Node::open();
+    let image = node.import("server");
+    let spec = runtime::Spec { cpu_millis_max: Some(50), ..node.spec(&image, &[]) };
+    let address = node.host(1, spec.http_port);
+    let instance = node.runtime.start(spec).await.unwrap();
+    let before = instance.stats().cpu_nanos;
+    let end = std::time::Instant::now() + Duration::from_secs(1);
+    while std::time::Instant::now() < end {
+        assert_eq!(get(address, "/").await.0, 200);
+    }
+    let used = Duration::from_nanos(instance.stats().cpu_nanos - before);
+    assert!(used < Duration::from_millis(80), "a twentieth of a core for a second used {used:?}");
+}
+
+#[tokio::test]
 async fn clients_of_every_kind_are_answered() {
     let node = Node::open();
     let (_instance, address, _) = server(&node, None).await;
