@@ -36,6 +36,12 @@ pub trait Authenticator: Send + Sync + 'static {
     /// # Errors
     /// What it understands is wrong: the request ends with 401.
     fn authenticate<'a>(&'a self, request: &'a Parts) -> BoxFuture<'a, Result<Option<User>, Failure>>;
+
+    /// The document at a path that lets others check its credentials by themselves.
+    fn document(&self, path: &str) -> Option<openid::Document> {
+        let _ = path;
+        None
+    }
 }
 
 /// The token of `Authorization: Bearer TOKEN`: exactly one space, any case of the scheme. What follows it is ignored.

@@ -12,14 +12,15 @@ pub const KEYS_PATH: &str = "/openid/v1/jwks";
 /// A document and its media type.
 pub type Document = (&'static str, Value);
 
-/// The document at this path, if there is one. `server` is this server's URL as clients reach it.
-pub fn document(tokens: &Tokens, server: &str, path: &str) -> Option<Document> {
+/// The document at this path, if there is one. The issuer's name is the server's own in the cluster, so that pods
+/// reach the key by it.
+pub fn document(tokens: &Tokens, path: &str) -> Option<Document> {
     match path {
         CONFIGURATION_PATH => Some((
             "application/json",
             json!({
                 "issuer": tokens.issuer,
-                "jwks_uri": format!("{server}{KEYS_PATH}"),
+                "jwks_uri": format!("{}{KEYS_PATH}", tokens.issuer),
                 "response_types_supported": ["id_token"],
                 "subject_types_supported": ["public"],
                 "id_token_signing_alg_values_supported": ["ES256"],

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use storage::{Key as StoreKey, Storage};
 
 use crate::authn::jwt::Key;
-use crate::authn::{Authenticator, bearer_token, service_account};
+use crate::authn::{Authenticator, bearer_token, openid, service_account};
 use crate::error::Failure;
 use crate::field::quote;
 use crate::identity;
@@ -206,6 +206,10 @@ impl Authenticator for Tokens {
                 Err(_) => Err(Failure::unauthorized()),
             }
         })
+    }
+
+    fn document(&self, path: &str) -> Option<openid::Document> {
+        openid::document(self, path)
     }
 }
 

@@ -260,7 +260,15 @@ fn non_resource(
             let asks = matches!(*method, Method::GET | Method::HEAD);
             asks.then(|| openapi::answer(server.registry.all(), path, headers, query.get("hash")))?
         })
+        .or_else(|| credentials(server, method, path))
         .unwrap_or_else(answer::page_not_found)
+}
+
+/// What lets others check this server's credentials.
+fn credentials(server: &Shared, method: &Method, path: &str) -> Option<Response> {
+    let (media, document) = server.authenticators.iter().find_map(|authenticator| authenticator.document(path))?;
+    let asks = *method == Method::GET;
+    asks.then(|| answer::response(http::StatusCode::OK, media, Body::from(document.to_string())))
 }
 
 /// Which verb a path and a method come to.
