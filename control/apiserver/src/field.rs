@@ -167,7 +167,29 @@ fn show(value: &Value) -> String {
     }
 }
 
-/// A string in Go's `%q`, which for printable text is JSON's form.
+/// A string in Go's `%q`.
 pub fn quote(text: &str) -> String {
-    Value::String(text.to_owned()).to_string()
+    let mut out = String::with_capacity(text.len() + 2);
+    out.push('"');
+    for char in text.chars() {
+        match char {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            '\u{7}' => out.push_str("\\a"),
+            '\u{8}' => out.push_str("\\b"),
+            '\u{c}' => out.push_str("\\f"),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            '\u{b}' => out.push_str("\\v"),
+            '\0'..' ' | '\u{7f}' => out.push_str(&format!("\\x{:02x}", u32::from(char))),
+            // Control and format characters, the byte order mark and strange spaces are not printable.
+            '\u{80}'..='\u{a0}' | '\u{ad}' | '\u{2000}'..='\u{200f}' | '\u{2028}'..='\u{202f}' | '\u{feff}' => {
+                out.push_str(&format!("\\u{:04x}", u32::from(char)));
+            }
+            printable => out.push(printable),
+        }
+    }
+    out.push('"');
+    out
 }

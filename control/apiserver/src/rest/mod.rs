@@ -285,6 +285,11 @@ fn route(server: &Shared, method: &Method, info: &RequestInfo) -> Result<Route, 
     if in_namespace && !namespaced || named && namespaced && !in_namespace {
         return Err(missing());
     }
+    // Reviews are made and answered; there is nothing by their names.
+    let only_made = resource.verbs == [Verb::Create] && resource.subresources.is_empty();
+    if named && only_made {
+        return Err(missing());
+    }
     if *method == Method::HEAD || *method == Method::OPTIONS {
         return Err(NoRoute::Failure(Failure::no_such_method()));
     }
