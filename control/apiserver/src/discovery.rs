@@ -234,7 +234,9 @@ fn list_entries(resource: &Resource) -> Vec<Value> {
         entry["categories"] = json!(resource.categories);
     }
     if resource.verbs.contains(&Verb::Watch) {
-        entry["storageVersionHash"] = storage_version_hash(&resource.gvk).into();
+        // A view is stored as the kind that it shows.
+        let stored = resource.view.map(|view| Gvk::new(view.of.0, view.of.1, &resource.gvk.kind));
+        entry["storageVersionHash"] = storage_version_hash(stored.as_ref().unwrap_or(&resource.gvk)).into();
     }
     let mut subresources: Vec<&Subresource> = resource.subresources.iter().collect();
     subresources.sort_by_key(|subresource| subresource.name);

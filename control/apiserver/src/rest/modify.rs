@@ -139,6 +139,10 @@ pub fn is_released(call: &Call, object: &Value) -> bool {
 
 /// Whether the client named the version that it knew, which then must be the current one.
 fn check_preconditions(call: &Call, by: By, new: &Value, old: &Value) -> Result<bool, Failure> {
+    let (said_uid, is_uid) = (new.str_at("metadata.uid"), old.str_at("metadata.uid"));
+    if by == By::Update && !said_uid.is_empty() && said_uid != is_uid {
+        return Err(wrong_uid(call, said_uid, is_uid));
+    }
     let (said, is) = (new.str_at("metadata.resourceVersion"), old.str_at("metadata.resourceVersion"));
     // A patch leaves the version alone: then it is none of the client's.
     let pinned = match (by, said) {
@@ -156,10 +160,6 @@ fn check_preconditions(call: &Call, by: By, new: &Value, old: &Value) -> Result<
         let name = new.str_at("metadata.name");
         return Err(Failure::invalid(&call.owner.gvk.group, &call.owner.plural, name, &[error]));
     }
-    let (said_uid, is_uid) = (new.str_at("metadata.uid"), old.str_at("metadata.uid"));
-    if by == By::Update && !said_uid.is_empty() && said_uid != is_uid {
-        return Err(wrong_uid(call, said_uid, is_uid));
-    }
     if pinned && said != is { Err(conflict(call)) } else { Ok(pinned) }
 }
 
@@ -174,8 +174,14 @@ fn wrong_uid(call: &Call, said: &str, is: &str) -> Failure {
 
 /// 409: the object has another uid than the client said.
 pub fn uid_conflict(group: &str, plural: &str, namespace: &str, name: &str, said: &str, is: &str) -> Failure {
-    // Upstream shows the path in etcd.
-    let folder = if group.is_empty() || !group.contains('.') { plural.to_owned() } else { format!("{group}/{plural}") };
+    // Upstream shows the path in etcd, which has kept the first names of some kinds.
+    let folder = match &**plural {
+        "services" => "services/specs",
+        "endpoints" => "services/endpoints",
+        "nodes" => "minions",
+        "ingresses" => "ingress",
+        plural => plural,
+    };
     let place = [folder.as_str(), namespace, name]
         .iter()
         .filter(|s| !s.is_empty())

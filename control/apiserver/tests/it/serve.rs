@@ -32,7 +32,11 @@ pub async fn server() -> impl crate::replay::Server {
 async fn first_objects() -> Vec<Object> {
     let storage = storage::open_memory();
     let service = over(storage.clone()).service();
-    bootstrap::apply(&*storage, service).await.expect("an empty server takes its first objects");
+    bootstrap::apply(&*storage, service.clone()).await.expect("an empty server takes its first objects");
+    // An address that endpoints may not have: the transcripts were recorded without them.
+    let [cluster_ip, address] = ["10.96.0.1", "127.0.0.1"].map(|text| text.parse().expect("it is an address"));
+    let ensured = resources::core::service::ensure_kubernetes(service, cluster_ip, address, 6443).await;
+    ensured.expect("an empty server takes its own service");
     let everything = Query { resource: "*".into(), namespace: "".into(), name: None, field: None };
     storage.list(&everything, Paging::default()).await.expect("memory can be read").objects
 }
