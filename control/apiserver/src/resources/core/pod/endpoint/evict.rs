@@ -6,6 +6,7 @@ use http::StatusCode;
 use serde_json::Value;
 use storage::{Paging, Query};
 
+use crate::admission::Operation;
 use crate::error::Failure;
 use crate::object::Fields;
 use crate::resources::core::pod::endpoint::{find, swap};
@@ -25,9 +26,12 @@ impl Handler for Evict {
     fn answer<'a>(&'a self, call: &'a Call, body: &'a [u8]) -> BoxFuture<'a, Result<Response, Failure>> {
         Box::pin(async move {
             let write = options::write(&call.query, "CreateOptions")?;
-            let object = decode::object(call, body, write)?;
+            let mut object = decode::object(call, body, write)?;
             let name = &call.info.name;
             eviction::check(&object, name)?;
+            let admission = call.admission_context(Operation::Create, name, None, write.dry_run);
+            call.server.admission.mutate(&admission, &mut object).await?;
+            call.server.admission.validate(&admission, &object).await?;
             let wanted = object.at("deleteOptions").cloned().unwrap_or(Value::Null);
             let mut options = options::delete_of(&wanted)?;
             options.dry_run |= write.dry_run;
