@@ -175,14 +175,14 @@ fn wrong_uid(call: &Call, said: &str, is: &str) -> Failure {
 /// 409: the object has another uid than the client said.
 pub fn uid_conflict(group: &str, plural: &str, namespace: &str, name: &str, said: &str, is: &str) -> Failure {
     // Upstream shows the path in etcd, which has kept the first names of some kinds.
-    let folder = match &**plural {
+    let folder = match plural {
         "services" => "services/specs",
         "endpoints" => "services/endpoints",
         "nodes" => "minions",
         "ingresses" => "ingress",
         plural => plural,
     };
-    let place = [folder.as_str(), namespace, name]
+    let place = [folder, namespace, name]
         .iter()
         .filter(|s| !s.is_empty())
         .map(|s| format!("/{s}"))
