@@ -62,6 +62,12 @@ pub trait Strategy: Send + Sync + 'static {
         Vec::new()
     }
 
+    /// Warnings about a new object that come even when it is then refused: upstream finds these while it prepares it.
+    fn warnings_before_validation(&self, object: &Value) -> Vec<String> {
+        let _ = object;
+        Vec::new()
+    }
+
     /// Warnings for the client about an accepted object (`old` is given on update).
     fn warnings(&self, cx: &Context<'_>, object: &Value, old: Option<&Value>) -> Vec<String> {
         let _ = (cx, object, old);

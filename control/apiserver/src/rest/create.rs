@@ -87,6 +87,7 @@ async fn insert_named(call: &Call, mut object: Value, said: &str, options: Write
         Generation::Unmanaged | Generation::Strategy => {}
     }
     canonicalise(call, &mut object);
+    strategy.warnings_before_validation(&object).into_iter().for_each(|warning| call.warn(warning));
     let mut errors = object_meta::validate(owner, &object);
     errors.extend(strategy.validate(&cx, &object));
     if !errors.is_empty() {

@@ -166,8 +166,8 @@ fn plan(call: &Call, options: &Delete, old: &Value) -> Plan {
 /// What a deletion of an object that is being deleted comes to: its grace period may only be shortened.
 fn shorten(call: &Call, options: &Delete, old: &Value, now: OffsetDateTime) -> Option<Plan> {
     let grace = old.i64_at("metadata.deletionGracePeriodSeconds")?;
-    let asked = options.grace_seconds?;
-    let is_graceful = call.owner.strategy.grace_seconds(old, Some(asked)).is_some();
+    let is_graceful = call.owner.strategy.grace_seconds(old, options.grace_seconds).is_some();
+    let Some(asked) = options.grace_seconds else { return is_graceful.then_some(Plan::Pending) };
     if asked >= grace || !is_graceful {
         // A pod whose grace period is over, held by nothing any more, may go.
         let over = is_graceful && asked == 0 && grace == 0 && old.list_at("metadata.finalizers").is_empty();

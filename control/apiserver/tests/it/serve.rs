@@ -66,7 +66,7 @@ fn over(storage: Arc<dyn Storage>) -> Server {
         authenticators: vec![Arc::new(StaticToken { token: TOKEN.to_owned(), user: admin }), tokens.clone()],
         authorizer,
         admission: Chain::built_in(rbac),
-        endpoints: [authn::endpoints(&tokens), authz::endpoints(), resources::core::pod::endpoint::endpoints()]
+        endpoints: [authn::endpoints(&tokens), authz::endpoints(), resources::core::endpoints()]
             .into_iter()
             .flatten()
             .collect(),

@@ -8,11 +8,13 @@ pub mod namespace;
 pub mod node;
 pub mod pod;
 pub mod pod_template;
+pub mod proxy;
 pub mod secret;
 pub mod service;
 pub mod service_account;
 
 use crate::registry::resource::{Gvk, Resource, Scope};
+use crate::rest::connect::Endpoint;
 
 /// The rows of this group.
 pub fn rows() -> Vec<Resource> {
@@ -29,6 +31,11 @@ pub fn rows() -> Vec<Resource> {
         service::row(),
         service_account::row(),
     ]
+}
+
+/// The paths of this group that compute their answer.
+pub fn endpoints() -> Vec<Endpoint> {
+    [pod::endpoint::endpoints(), proxy::endpoints()].into_iter().flatten().collect()
 }
 
 fn new(kind: &str, plural: &str, type_name: &'static str, scope: Scope) -> Resource {

@@ -46,8 +46,15 @@ const SECCOMP_POD: &str = "seccomp.security.alpha.kubernetes.io/pod";
 const SECCOMP_CONTAINER: &str = "container.seccomp.security.alpha.kubernetes.io/";
 const APP_ARMOR: &str = "container.apparmor.security.beta.kubernetes.io/";
 
-/// Warnings about a pod (`path` is the root) or a template at `path`.
+/// Warnings about a template at `path`.
 pub fn warnings(path: &Path, template: &Value) -> Vec<String> {
+    let mut warnings = for_pod(path, template);
+    warnings.extend(app_armor(path, template));
+    warnings
+}
+
+/// Warnings about a pod, or a template, but for those of [`app_armor`], which pods bring even when they are refused.
+pub fn for_pod(path: &Path, template: &Value) -> Vec<String> {
     let null = Value::Null;
     let spec = template.at("spec").unwrap_or(&null);
     let annotations = template.at("metadata.annotations");
@@ -67,7 +74,7 @@ pub fn warnings(path: &Path, template: &Value) -> Vec<String> {
         }
     }
     warnings.extend(fractions(&at.child("overhead"), spec.at("overhead")));
-    warnings.extend(profiles(path, template));
+    warnings.extend(seccomp(path, template));
     for list in visit_order() {
         for (at, container) in each(&at, spec, list) {
             warnings.extend(in_container(&at, container));
@@ -165,29 +172,40 @@ fn fraction(path: &Path, value: &Value) -> Option<String> {
     (!whole).then(|| format!("{path}: fractional byte value {text} is invalid, must be an integer"))
 }
 
-/// Annotations of old that no field repeats.
-fn profiles(path: &Path, template: &Value) -> Vec<String> {
+/// Seccomp annotations, which nothing reads any more, where no field repeats them.
+fn seccomp(path: &Path, template: &Value) -> Vec<String> {
+    const WHY: &str = r#"non-functional in v1.27+; use the "seccompProfile" field instead"#;
     let null = Value::Null;
     let spec = template.at("spec").unwrap_or(&null);
     let has = |key: &str| template.at("metadata.annotations").and_then(|a| a.get(key)).is_some();
     let at = |key: &str| path.child("metadata.annotations").key(key);
     let mut warnings = Vec::new();
-    let seccomp = r#"non-functional in v1.27+; use the "seccompProfile" field instead"#;
     if spec.at("securityContext.seccompProfile").is_none() && has(SECCOMP_POD) {
-        warnings.push(format!("{}: {seccomp}", at(SECCOMP_POD)));
+        warnings.push(format!("{}: {WHY}", at(SECCOMP_POD)));
     }
     for container in visit_order().iter().flat_map(|list| spec.list_at(list)) {
         let key = format!("{SECCOMP_CONTAINER}{}", container.str_at("name"));
         if container.at("securityContext.seccompProfile").is_none() && has(&key) {
-            warnings.push(format!("{}: {seccomp}", at(&key)));
-        }
-        let key = format!("{APP_ARMOR}{}", container.str_at("name"));
-        let field = container.at("securityContext.appArmorProfile").or(spec.at("securityContext.appArmorProfile"));
-        if field.is_none() && has(&key) {
-            warnings.push(format!(r#"{}: deprecated since v1.30; use the "appArmorProfile" field instead"#, at(&key)));
+            warnings.push(format!("{}: {WHY}", at(&key)));
         }
     }
     warnings
+}
+
+/// AppArmor annotations, where no field repeats them.
+pub fn app_armor(path: &Path, template: &Value) -> Vec<String> {
+    const WHY: &str = r#"deprecated since v1.30; use the "appArmorProfile" field instead"#;
+    let null = Value::Null;
+    let spec = template.at("spec").unwrap_or(&null);
+    let annotations = template.at("metadata.annotations").unwrap_or(&null);
+    visit_order()
+        .iter()
+        .flat_map(|list| spec.list_at(list))
+        .filter(|c| c.at("securityContext.appArmorProfile").or(spec.at("securityContext.appArmorProfile")).is_none())
+        .map(|container| format!("{APP_ARMOR}{}", container.str_at("name")))
+        .filter(|key| annotations.get(key).is_some())
+        .map(|key| format!("{}: {WHY}", path.child("metadata.annotations").key(&key)))
+        .collect()
 }
 
 /// Ports that two containers, or one twice, listen on.

@@ -50,7 +50,7 @@ pub fn plan(pod: &Value, budgets: &[Value], now: Now) -> Result<Verdict, Failure
         _ => {
             let message =
                 "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.";
-            return Err(Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "InternalError", message));
+            return Err(Failure::bare(message));
         }
     };
     let healthy_enough = budget.i64_at("status.currentHealthy").unwrap_or(0)

@@ -59,6 +59,10 @@ impl Strategy for Pod {
         }
     }
 
+    fn warnings_before_validation(&self, pod: &Value) -> Vec<String> {
+        warning::app_armor(&Path::root(), pod)
+    }
+
     fn warnings(&self, _: &Context<'_>, pod: &Value, old: Option<&Value>) -> Vec<String> {
         // Controllers update pods often, people hardly ever: only creation warns.
         if old.is_some() {
@@ -70,7 +74,7 @@ impl Strategy for Pod {
             let why = "this is used in the Pod's hostname, which can result in surprising behavior; a DNS label is recommended";
             warnings.push(format!("metadata.name: {why}: [{}]", faults.join(" ")));
         }
-        warnings.extend(warning::warnings(&Path::root(), pod));
+        warnings.extend(warning::for_pod(&Path::root(), pod));
         warnings
     }
 

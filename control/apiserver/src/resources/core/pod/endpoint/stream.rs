@@ -9,8 +9,8 @@ use crate::error::Failure;
 use crate::object::Fields;
 use crate::resources::core::pod::connect;
 use crate::resources::core::pod::endpoint::find;
+use crate::rest::Call;
 use crate::rest::connect::Handler;
-use crate::rest::{Call, answer};
 
 /// Options of `log` that the kubelet reads too.
 const LOG_OPTIONS: &[&str] =
@@ -33,7 +33,7 @@ impl Handler for Log {
             let (_, pod) = find(call, name).await?;
             let container = connect::container(&pod, call.query.text("container"))?;
             // A pod that no node has yet has said nothing yet.
-            let Ok(node) = connect::node(&pod) else { return Ok(answer::text(StatusCode::NO_CONTENT, Body::empty())) };
+            let Ok(node) = connect::node(&pod) else { return Ok(nothing()) };
             let path = format!("/containerLogs/{}/{name}/{container}", call.info.namespace);
             ask(call, node, &with_query(call, &path)).await
         })
@@ -74,6 +74,12 @@ impl Handler for Proxy {
             Err(Failure::not_there_yet("pods/proxy"))
         })
     }
+}
+
+fn nothing() -> Response {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response
 }
 
 fn with_query(call: &Call, path: &str) -> String {
