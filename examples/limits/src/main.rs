@@ -26,7 +26,8 @@ fn main() {
             println!("doing what no program may");
             std::process::abort()
         }
-        ("exit", code) => std::process::exit(code.parse().unwrap_or(1)),
+        // WASI 0.2's libc knows only success and failure, so `std::process::exit` would end with 1 whatever the code.
+        ("exit", code) => wasip2::cli::exit::exit_with_code(code.parse().unwrap_or(1)),
         _ => println!("say one of: loop, memory, trap, exit <code>"),
     }
 }

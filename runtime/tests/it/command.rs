@@ -126,6 +126,20 @@ async fn core_modules_of_preview_1_are_wrapped() {
 }
 
 #[tokio::test]
+async fn the_limits_example_ends_as_its_page_says() {
+    let node = Node::open();
+    let image = node.import("limits");
+    let run = async |args: &[&str]| {
+        let limited = runtime::Spec { memory_bytes_max: Some(8 << 20), ..node.spec(&image, args) };
+        let (exit, _) = node.run(limited).await;
+        (exit.code, exit.reason)
+    };
+    assert_eq!(run(&["exit", "3"]).await, (3, ExitReason::Error));
+    assert_eq!(run(&["memory"]).await, (137, ExitReason::OutOfMemory));
+    assert_eq!(run(&["trap"]).await, (134, ExitReason::Error));
+}
+
+#[tokio::test]
 async fn the_examples_run() {
     let node = Node::open();
     let image = node.import("hello-command");
