@@ -13,6 +13,8 @@ use crate::rest::answer::internal_package;
 use crate::rest::options::{FieldValidation, Write};
 use crate::schema::{self, yaml};
 
+/// How the text about keys that are there twice in YAML begins.
+const YAML_ERRORS: &str = "yaml: unmarshal errors:\n";
 /// How many bytes of a body an error shows.
 const SUMMARY_BYTES: usize = 30;
 /// The source line that upstream's messages name.
@@ -42,7 +44,7 @@ pub fn typed(call: &Call, body: &[u8], gvk: &Gvk, type_name: &str, options: Opti
         BodyType::Yaml => {
             let converted = yaml::to_json(body).map_err(|err| unrecognized(gvk, &err, body))?;
             let twice = converted.duplicates.join("\n  ");
-            let told = if twice.is_empty() { Vec::new() } else { vec![format!("yaml: unmarshal errors:\n  {twice}")] };
+            let told = if twice.is_empty() { Vec::new() } else { vec![format!("{YAML_ERRORS}  {twice}")] };
             json(call, Text { json: &converted.json, sent: body, told }, gvk, type_name, options)
         }
         BodyType::Protobuf => from_protobuf(call, body, gvk, type_name),
@@ -82,7 +84,9 @@ pub fn strictness(call: &Call, strict: &[String], validation: FieldValidation) -
     match validation {
         FieldValidation::Strict if !strict.is_empty() => Err(format!("strict decoding error: {}", strict.join(", "))),
         FieldValidation::Warn => {
-            strict.iter().for_each(|text| call.warn(text));
+            // What YAML has to say is one text for a refusal, and a warning for each of its lines.
+            let texts = strict.iter().map(|text| text.strip_prefix(YAML_ERRORS).unwrap_or(text));
+            texts.flat_map(str::lines).for_each(|line| call.warn(line.trim()));
             Ok(())
         }
         FieldValidation::Strict | FieldValidation::Ignore => Ok(()),

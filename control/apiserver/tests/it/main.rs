@@ -1,5 +1,6 @@
 //! The API server as its clients see it.
 
+mod encodings;
 mod openid;
 mod oracle;
 mod replay;
