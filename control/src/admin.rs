@@ -25,7 +25,7 @@ const ANSWER_BYTES_MAX: usize = 16 << 20;
 
 /// Asks the server to give a file on this machine an image name.
 #[derive(Debug, Deserialize, Serialize)]
-pub struct Import {
+pub(crate) struct Import {
     /// An absolute path.
     pub path: PathBuf,
     /// The image's name.
@@ -34,7 +34,7 @@ pub struct Import {
 
 /// An image as commands see it.
 #[derive(Debug, Deserialize, Serialize)]
-pub struct ImageSummary {
+pub(crate) struct ImageSummary {
     /// `sha256:…`.
     pub id: String,
     /// Its names.
@@ -50,7 +50,7 @@ impl From<Image> for ImageSummary {
 }
 
 /// Where a server on this data directory listens.
-pub fn socket(data_dir: &Path) -> PathBuf {
+pub(crate) fn socket(data_dir: &Path) -> PathBuf {
     data_dir.join("coracle.sock")
 }
 
@@ -58,7 +58,7 @@ pub fn socket(data_dir: &Path) -> PathBuf {
 ///
 /// # Errors
 /// When the socket cannot be made.
-pub async fn serve(data_dir: &Path, runtime: Arc<Runtime>, shutdown: CancellationToken) -> Result<()> {
+pub(crate) async fn serve(data_dir: &Path, runtime: Arc<Runtime>, shutdown: CancellationToken) -> Result<()> {
     let path = socket(data_dir);
     // A server that was killed leaves its socket; the store's lock says that no other server runs here.
     match fs::remove_file(&path) {
@@ -97,7 +97,7 @@ fn answer(images: Result<Vec<Image>>) -> Response {
 ///
 /// # Errors
 /// With what the server says went wrong.
-pub async fn ask(data_dir: &Path, import: Option<&Import>) -> Result<Option<Vec<ImageSummary>>> {
+pub(crate) async fn ask(data_dir: &Path, import: Option<&Import>) -> Result<Option<Vec<ImageSummary>>> {
     let path = socket(data_dir);
     let stream = match UnixStream::connect(&path).await {
         Ok(stream) => stream,

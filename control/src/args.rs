@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 /// Kubernetes for WebAssembly pods, in one small process.
 #[derive(Debug, Parser)]
 #[command(name = "coracle", version, propagate_version = true)]
-pub struct Arguments {
+pub(crate) struct Arguments {
     /// Print more: -v for decisions, -vv for the wire.
     #[arg(short, long, action = clap::ArgAction::Count, global = true)]
     pub verbose: u8,
@@ -19,7 +19,7 @@ pub struct Arguments {
 
 /// The commands.
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Run a cluster: API server, controllers, scheduler and a node, all in this process.
     Server(Server),
     /// Start a cluster in a temporary directory, deploy a Wasm pod and call it.
@@ -33,7 +33,7 @@ pub enum Command {
 
 /// `coracle server`
 #[derive(Debug, Args)]
-pub struct Server {
+pub(crate) struct Server {
     /// Where the cluster keeps everything: objects, keys, images, logs.
     #[arg(long, value_name = "DIR", default_value = "/var/lib/coracle")]
     pub data_dir: PathBuf,
@@ -65,7 +65,7 @@ pub struct Server {
 
 /// A part of `coracle server` that can be left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Part {
+pub(crate) enum Part {
     /// The controllers.
     Controllers,
     /// The scheduler.
@@ -76,7 +76,7 @@ pub enum Part {
 
 /// `coracle demo`
 #[derive(Debug, Args)]
-pub struct Demo {
+pub(crate) struct Demo {
     /// Where the Kubernetes API listens; port 0 takes any free one.
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:0")]
     pub https_listen: SocketAddr,
@@ -87,7 +87,7 @@ pub struct Demo {
 
 /// `coracle image`
 #[derive(Debug, Args)]
-pub struct Image {
+pub(crate) struct Image {
     /// The data directory of the server whose images these are.
     #[arg(long, value_name = "DIR", default_value = "/var/lib/coracle", global = true)]
     pub data_dir: PathBuf,
@@ -98,7 +98,7 @@ pub struct Image {
 
 /// The commands of `coracle image`.
 #[derive(Debug, Subcommand)]
-pub enum ImageCommand {
+pub(crate) enum ImageCommand {
     /// Give a WebAssembly file an image name on this node.
     Import {
         /// A component, or a core module for WASI preview 1.
@@ -113,7 +113,7 @@ pub enum ImageCommand {
 
 /// `coracle compile`
 #[derive(Debug, Args)]
-pub struct Compile {
+pub(crate) struct Compile {
     /// Handed to the runtime as they are.
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     pub arguments: Vec<std::ffi::OsString>,

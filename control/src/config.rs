@@ -19,7 +19,7 @@ const TOKEN_FILE_BYTES_MAX: u64 = 1 << 20;
 
 /// A cluster to run.
 #[derive(Debug)]
-pub struct Config {
+pub(crate) struct Config {
     /// Where everything is kept.
     pub data_dir: PathBuf,
     /// Where the API listens; port 0 is any free one.
@@ -46,7 +46,7 @@ pub struct Config {
 
 /// An IPv4 network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Cidr {
+pub(crate) struct Cidr {
     /// Its first address.
     pub network: Ipv4Addr,
     /// How many leading bits its addresses share.

@@ -16,7 +16,7 @@ const ID_CHARACTERS: usize = 13;
 ///
 /// # Errors
 /// When the file is no WebAssembly, the name is no image name, or the store cannot be reached.
-pub async fn run(image: Image) -> Result<()> {
+pub(crate) async fn run(image: Image) -> Result<()> {
     match image.command {
         ImageCommand::Import { file, reference } => import(&image.data_dir, &file, reference).await,
         ImageCommand::Ls => list(&image.data_dir).await,

@@ -13,7 +13,7 @@ use crate::pki::{self, Pki};
 ///
 /// # Errors
 /// When the file cannot be written.
-pub fn write(path: &Path, server: &str, pki: &Pki) -> Result<()> {
+pub(crate) fn write(path: &Path, server: &str, pki: &Pki) -> Result<()> {
     let config = json!({
         "apiVersion": "v1",
         "kind": "Config",

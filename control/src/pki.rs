@@ -28,7 +28,7 @@ const SKEW: Duration = Duration::minutes(5);
 
 /// A certificate chain and its key, both PEM.
 #[derive(Clone)]
-pub struct Identity {
+pub(crate) struct Identity {
     /// Leaf first.
     pub certificate_pem: String,
     /// PKCS #8.
@@ -36,7 +36,7 @@ pub struct Identity {
 }
 
 /// Everything a server needs to prove who it is and to let others prove who they are.
-pub struct Pki {
+pub(crate) struct Pki {
     /// What clients trust.
     pub ca_pem: String,
     /// What the API server presents.
@@ -48,7 +48,7 @@ pub struct Pki {
 }
 
 /// The names and addresses under which the API server is reached.
-pub struct Reach {
+pub(crate) struct Reach {
     /// DNS names.
     pub names: Vec<String>,
     /// IP addresses.
@@ -174,7 +174,7 @@ fn read_or_make(path: &Path, make: impl FnOnce() -> Result<String>) -> Result<St
 }
 
 /// Writes a private file so that after a power cut it is there whole or not at all.
-pub fn write_new(path: &Path, text: &str) -> Result<()> {
+pub(crate) fn write_new(path: &Path, text: &str) -> Result<()> {
     let written = || -> std::io::Result<()> {
         let partial: PathBuf = path.with_extension("partial");
         let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&partial)?;
