@@ -55,12 +55,24 @@ pub(crate) struct Server {
     /// Leave out parts, so that others can take their place.
     #[arg(long, value_name = "PART", value_delimiter = ',')]
     pub disable: Vec<Part>,
+    /// How this host binds the addresses of pods and Services.
+    #[arg(long, value_name = "HOW", default_value = "auto")]
+    pub pod_network: PodNetwork,
     /// Keep all objects in memory: nothing survives a restart.
     #[arg(long)]
     pub in_memory: bool,
     /// A file of `token,user,uid,"group,group"` lines, as kube-apiserver's --token-auth-file.
     #[arg(long, value_name = "FILE")]
     pub token_auth_file: Option<PathBuf>,
+}
+
+/// How this host binds the addresses of pods and Services.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PodNetwork {
+    /// As they are if a local route can be added for them (needs CAP_NET_ADMIN), else as twins.
+    Auto,
+    /// As twins in 127/8, which need no privilege; pods notice nothing.
+    Loopback,
 }
 
 /// A part of `coracle server` that can be left out.

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail, ensure};
 use apiserver::request::User;
 
-use crate::args::{self, Part};
+use crate::args::{self, Part, PodNetwork};
 
 /// The largest prefix that still has room for one node's /18 of pods.
 const CLUSTER_PREFIX_MAX: u8 = 18;
@@ -32,6 +32,8 @@ pub(crate) struct Config {
     pub cluster_cidr: Cidr,
     /// Services' addresses.
     pub service_cidr: Cidr,
+    /// How this host binds the addresses of pods and Services.
+    pub pod_network: PodNetwork,
     /// Keep objects in memory only.
     pub in_memory: bool,
     /// Bearer tokens and who they are.
@@ -84,6 +86,7 @@ impl Config {
             node_name,
             cluster_cidr,
             service_cidr,
+            pod_network: args.pod_network,
             in_memory: args.in_memory,
             tokens: args.token_auth_file.as_deref().map(read_tokens).transpose()?.unwrap_or_default(),
             controllers: on(Part::Controllers),

@@ -16,7 +16,7 @@ use kube::{Api, ResourceExt};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::args;
+use crate::args::{self, PodNetwork};
 use crate::cluster::Cluster;
 use crate::config::{Cidr, Config};
 
@@ -50,6 +50,7 @@ pub(crate) async fn run(demo: args::Demo) -> Result<()> {
         node_name: "demo".to_owned(),
         cluster_cidr: Cidr::parse("10.42.0.0/16")?,
         service_cidr: Cidr::parse("10.96.0.0/16")?,
+        pod_network: PodNetwork::Loopback,
         in_memory: true,
         tokens: Vec::new(),
         controllers: true,
@@ -73,7 +74,7 @@ async fn show(cluster: &Cluster, folder: &std::path::Path) -> Result<()> {
     let client = cluster.client();
     let file = folder.join("hello-http.wasm");
     std::fs::write(&file, GUEST).with_context(|| format!("write `{}`", file.display()))?;
-    cluster.import(&file, IMAGE).context("import the image")?;
+    cluster.node()?.import(&file, IMAGE).context("import the image")?;
 
     let applied = Instant::now();
     for (path, manifest) in MANIFESTS {
@@ -101,7 +102,7 @@ async fn available(client: &kube::Client) -> Result<()> {
     let deadline = Instant::now() + PATIENCE;
     loop {
         let deployment = deployments.get(NAME).await?;
-        let wanted = deployment.spec.as_ref().and_then(|spec| spec.replicas);
+        let wanted = deployment.spec.replicas;
         let status = deployment.status.unwrap_or_default();
         if wanted.is_some() && status.available_replicas == wanted {
             return Ok(());
@@ -117,7 +118,7 @@ async fn available(client: &kube::Client) -> Result<()> {
 
 /// The body of the answer to `GET /`.
 async fn get(cluster: &Cluster, address: SocketAddr) -> Result<String> {
-    let host = cluster.host_address(address);
+    let host = cluster.node()?.host_address(address);
     let deadline = Instant::now() + PATIENCE;
     let mut stream = loop {
         match TcpStream::connect(host).await {
@@ -135,7 +136,7 @@ async fn get(cluster: &Cluster, address: SocketAddr) -> Result<String> {
 
 async fn show_pods(cluster: &Cluster, client: &kube::Client) -> Result<()> {
     let pods = Api::<Pod>::default_namespaced(client.clone()).list(&ListParams::default()).await?;
-    let memory = cluster.memory_by_pod().await?;
+    let memory = cluster.node()?.memory_by_pod().await?;
     let mut rows = vec![["POD".to_owned(), "STATUS".to_owned(), "IP".to_owned(), "MEMORY".to_owned()]];
     for pod in &pods {
         let status = pod.status.clone().unwrap_or_default();
@@ -165,7 +166,11 @@ fn resident_bytes() -> Result<u64> {
 }
 
 fn kib(bytes: u64) -> String {
-    if bytes < 10 << 20 { format!("{} KiB", bytes.div_ceil(1024)) } else { format!("{:.1} MiB", bytes as f64 / 1048576.0) }
+    if bytes < 10 << 20 {
+        format!("{} KiB", bytes.div_ceil(1024))
+    } else {
+        format!("{:.1} MiB", bytes as f64 / 1048576.0)
+    }
 }
 
 fn say(what: &str, since: Instant) {
@@ -179,7 +184,11 @@ fn say_next(kubeconfig: &str, keep: bool) {
         format!("kubectl scale deployment {NAME} --replicas=100"),
         format!("kubectl rollout status deployment {NAME}"),
     ];
-    let lead = if keep { "Go on in another terminal; Ctrl-C ends the cluster:" } else { "With `coracle demo --keep` you can go on:" };
+    let lead = if keep {
+        "Go on in another terminal; Ctrl-C ends the cluster:"
+    } else {
+        "With `coracle demo --keep` you can go on:"
+    };
     show_text(&format!("\n{lead}\n"));
     commands.iter().for_each(|command| show_text(&format!("    {command}")));
 }

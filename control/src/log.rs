@@ -8,8 +8,12 @@ use tracing_subscriber::EnvFilter;
 pub(crate) fn init(verbose: u8) {
     let filter = match verbose {
         0 => "warn,coracle=info,shim=info,controllers=info,scheduler=info,apiserver=info,storage=info,runtime=info",
-        1 => "info,coracle=debug,shim=debug,controllers=debug,scheduler=debug,apiserver=debug,storage=debug,runtime=debug",
-        _ => "debug,coracle=trace,shim=trace,controllers=trace,scheduler=trace,apiserver=trace,storage=trace,runtime=trace",
+        1 => {
+            "info,coracle=debug,shim=debug,controllers=debug,scheduler=debug,apiserver=debug,storage=debug,runtime=debug"
+        }
+        _ => {
+            "debug,coracle=trace,shim=trace,controllers=trace,scheduler=trace,apiserver=trace,storage=trace,runtime=trace"
+        }
     };
     tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::new(filter))

@@ -66,15 +66,30 @@ impl Cidr {
     }
 }
 
-/// Makes the addresses of pods and Services bindable: by a local route for each network if this process may add one,
-/// else by twins in 127/8 that are the same whenever the same data directory is used.
-pub async fn prepare(pods: Cidr, services: Cidr, data_dir: &Path) -> Network {
-    let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one(data_dir);
-    let second = TWINS_FIRST + 2 * u8::try_from(hash % TWINS).expect("less than 90");
-    Network { pods: prepare_one(pods, second).await, services: prepare_one(services, second + 1).await }
+/// How addresses are wanted on this host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bind {
+    /// As they are, if this process may add a local route for them; else as twins.
+    AsTheyAre,
+    /// As twins in 127/8.
+    AsTwins,
 }
 
-async fn prepare_one(cidr: Cidr, second: u8) -> AddressMapping {
+/// Makes the addresses of pods and Services bindable. Twins are the same whenever the same data directory is used.
+pub async fn prepare(pods: Cidr, services: Cidr, data_dir: &Path, bind: Bind) -> Network {
+    let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one(data_dir);
+    let second = TWINS_FIRST + 2 * u8::try_from(hash % TWINS).expect("less than 90");
+    Network { pods: prepare_one(pods, second, bind).await, services: prepare_one(services, second + 1, bind).await }
+}
+
+async fn prepare_one(cidr: Cidr, second: u8, bind: Bind) -> AddressMapping {
+    match bind {
+        Bind::AsTheyAre => route_or_twins(cidr, second).await,
+        Bind::AsTwins => twins(cidr, second),
+    }
+}
+
+async fn route_or_twins(cidr: Cidr, second: u8) -> AddressMapping {
     let any_ip = AddressMapping::AnyIp { network: cidr.network, prefix_len: cidr.prefix_len };
     if bindable(cidr.first_host(), 0).is_ok() {
         return any_ip;
@@ -85,9 +100,13 @@ async fn prepare_one(cidr: Cidr, second: u8) -> AddressMapping {
         tracing::info!(%cidr, "routed to this host");
         return any_ip;
     }
+    tracing::info!(%cidr, second, "mapped to twins in 127/8, for want of CAP_NET_ADMIN");
+    twins(cidr, second)
+}
+
+fn twins(cidr: Cidr, second: u8) -> AddressMapping {
     let denied = |err: io::Error| err.kind() == ErrorKind::PermissionDenied;
     let shift_low_ports = bindable(Ipv4Addr::new(127, second, 0, 1), 1).is_err_and(denied);
-    tracing::info!(%cidr, second, shift_low_ports, "mapped to twins in 127/8, for want of CAP_NET_ADMIN");
     AddressMapping::Twin { network: cidr.network, prefix_len: cidr.prefix_len, second, shift_low_ports }
 }
 
