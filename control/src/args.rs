@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::log::Level;
+
 /// Kubernetes for WebAssembly pods, in one small process.
 #[derive(Debug, Parser)]
 #[command(name = "coracle", version, propagate_version = true)]
@@ -29,6 +31,18 @@ pub(crate) enum Command {
     /// Compile a module for this machine; the node runs this in a child process.
     #[command(hide = true)]
     Compile(Compile),
+}
+
+// === impl Command ===
+
+impl Command {
+    /// How much is logged without any `-v`.
+    pub(crate) fn log_level(&self) -> Level {
+        match self {
+            Command::Server(_) => Level::Info,
+            Command::Demo(_) | Command::Image(_) | Command::Compile(_) => Level::Warn,
+        }
+    }
 }
 
 /// `coracle server`

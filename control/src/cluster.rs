@@ -10,10 +10,13 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use apiserver::authn::{MASTERS, jwt, token::Tokens, x509::X509};
-use apiserver::authz::{Masters, Rbac, Union};
 use apiserver::request::User;
 use apiserver::server::Server;
 use apiserver::{admission, authn, authz, resources, server};
+use k8s_openapi::api::rbac::v1::ClusterRoleBinding;
+use kube::Api;
+use kube::api::PostParams;
+use serde_json::json;
 use storage::{Retention, Storage};
 use time::OffsetDateTime;
 use tokio::net::TcpListener;
@@ -103,6 +106,7 @@ impl Cluster {
         let service = self.server.service();
         resources::bootstrap::apply(&*self.storage, service.clone()).await.context("make the first objects")?;
         let cluster_ip = IpAddr::from(config.service_cidr.nth(1));
+        bind_nodes_to_proxier(&self.client()).await?;
         resources::core::service::ensure_kubernetes(service.clone(), cluster_ip, address.ip(), address.port())
             .await
             .context("make the Service `kubernetes`")?;
@@ -179,6 +183,21 @@ impl Cluster {
     }
 }
 
+/// Our nodes do kube-proxy's job too, so they may read what kube-proxy may.
+async fn bind_nodes_to_proxier(client: &kube::Client) -> Result<()> {
+    let bindings: Api<ClusterRoleBinding> = Api::all(client.clone());
+    let binding = json!({
+        "metadata": {"name": "coracle:node-proxier"},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "system:node-proxier"},
+        "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "Group", "name": "system:nodes"}],
+    });
+    match bindings.create(&PostParams::default(), &serde_json::from_value(binding)?).await {
+        Ok(_) => Ok(()),
+        Err(kube::Error::Api(status)) if status.code == 409 => Ok(()),
+        Err(error) => Err(error).context("let nodes read Services"),
+    }
+}
+
 fn open_storage(config: &Config) -> Result<Arc<dyn Storage>> {
     if config.in_memory {
         return Ok(storage::open_memory());
@@ -190,22 +209,21 @@ fn open_storage(config: &Config) -> Result<Arc<dyn Storage>> {
 fn server_config(config: &Config, pki: &Pki, storage: Arc<dyn Storage>) -> Result<server::Config> {
     let key = jwt::Key::from_pem(&pki.token_key_pem).context("read the key that signs tokens")?;
     let tokens = Arc::new(Tokens::new(key, ISSUER.to_owned(), storage.clone()));
-    let rbac = Arc::new(Rbac::new(storage.clone()));
+    let (authorizer, rbac) = authz::built_in(&storage);
+    let endpoints = [authn::endpoints(&tokens), authz::endpoints(), resources::core::pod::endpoint::endpoints()];
     let mut authenticators: Vec<Arc<dyn authn::Authenticator>> = vec![Arc::new(X509)];
     for (token, user) in &config.tokens {
         authenticators.push(Arc::new(authn::StaticToken { token: token.clone(), user: user.clone() }));
     }
     authenticators.push(tokens.clone());
-    let authorizer: Arc<dyn authz::Authorizer> =
-        Arc::new(Union(vec![Arc::new(Masters), Arc::new(authz::node::Node::new(storage.clone())), rbac.clone()]));
     Ok(server::Config {
         storage,
         resources: resources::all(),
         service_cidr: config.service_cidr.to_string(),
         authenticators,
-        authorizer: authorizer.clone(),
+        authorizer,
         admission: admission::Chain::built_in(rbac),
-        endpoints: Vec::new(),
+        endpoints: endpoints.into_iter().flatten().collect(),
         nodes: None,
         requests_in_flight_max: REQUESTS_IN_FLIGHT_MAX,
     })

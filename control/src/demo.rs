@@ -9,11 +9,13 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
+use bytes::Bytes;
+use http_body_util::{BodyExt, Empty, Limited};
+use hyper_util::rt::TokioIo;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{Pod, Service};
 use kube::api::ListParams;
 use kube::{Api, ResourceExt};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::args::{self, PodNetwork};
@@ -33,7 +35,7 @@ const IMAGE: &str = "example.local/hello-http:v1";
 /// How long anything may take before the demo gives up.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// How much of an answer is read.
-const ANSWER_BYTES_MAX: u64 = 64 << 10;
+const ANSWER_BYTES_MAX: usize = 64 << 10;
 
 /// Runs the demo.
 ///
@@ -120,18 +122,26 @@ async fn available(client: &kube::Client) -> Result<()> {
 async fn get(cluster: &Cluster, address: SocketAddr) -> Result<String> {
     let host = cluster.node()?.host_address(address);
     let deadline = Instant::now() + PATIENCE;
-    let mut stream = loop {
+    let stream = loop {
         match TcpStream::connect(host).await {
             Ok(stream) => break stream,
             Err(error) if Instant::now() > deadline => return Err(error).with_context(|| format!("connect to {host}")),
             Err(_) => tokio::time::sleep(Duration::from_millis(5)).await,
         }
     };
-    stream.write_all(format!("GET / HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").as_bytes()).await?;
-    let mut answer = String::new();
-    stream.take(ANSWER_BYTES_MAX).read_to_string(&mut answer).await?;
-    ensure!(answer.starts_with("HTTP/1.1 200"), "the Service answered: {answer}");
-    Ok(answer.split_once("\r\n\r\n").map_or("", |(_, body)| body).to_owned())
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+    let request = http::Request::get("/").header("host", address.to_string()).body(Empty::<Bytes>::new())?;
+    let exchange = async {
+        let response = sender.send_request(request).await?;
+        ensure!(response.status().is_success(), "the Service answered {}", response.status());
+        let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await;
+        let body = body.map_err(anyhow::Error::from_boxed)?.to_bytes();
+        Ok(String::from_utf8_lossy(&body).into_owned())
+    };
+    tokio::select! {
+        answer = exchange => answer,
+        ended = connection => bail!("the connection ended before the answer: {ended:?}"),
+    }
 }
 
 async fn show_pods(cluster: &Cluster, client: &kube::Client) -> Result<()> {

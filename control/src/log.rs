@@ -4,17 +4,28 @@ use std::io::IsTerminal;
 
 use tracing_subscriber::EnvFilter;
 
-/// Starts logging: warnings of others and what we do; with each `-v` more.
-pub(crate) fn init(verbose: u8) {
-    let filter = match verbose {
-        0 => "warn,coracle=info,shim=info,controllers=info,scheduler=info,apiserver=info,storage=info,runtime=info",
-        1 => {
-            "info,coracle=debug,shim=debug,controllers=debug,scheduler=debug,apiserver=debug,storage=debug,runtime=debug"
-        }
-        _ => {
-            "debug,coracle=trace,shim=trace,controllers=trace,scheduler=trace,apiserver=trace,storage=trace,runtime=trace"
-        }
+/// Our crates, which speak from a lower level on than others.
+const OURS: [&str; 7] = ["coracle", "shim", "controllers", "scheduler", "apiserver", "storage", "runtime"];
+
+/// How much is said without any `-v`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Level {
+    /// Only what goes wrong: the command prints for itself.
+    Warn,
+    /// What changes, too.
+    Info,
+}
+
+/// Starts logging: what we do from `level` on, and with each `-v` more of it.
+pub(crate) fn init(level: Level, verbose: u8) {
+    let (others, ours) = match (level, verbose) {
+        // The watchers of kube warn of what our own warnings tell, at length.
+        (Level::Warn, 0) => ("warn,kube_runtime=error", "warn"),
+        (Level::Info, 0) => ("warn,kube_runtime=error", "info"),
+        (_, 1) => ("info", "debug"),
+        (_, _) => ("debug", "trace"),
     };
+    let filter = OURS.iter().fold(others.to_owned(), |filter, name| format!("{filter},{name}={ours}"));
     tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::new(filter))
         .with_ansi(std::io::stderr().is_terminal())

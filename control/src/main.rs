@@ -31,7 +31,7 @@ fn main() -> ExitCode {
     if let Command::Compile(compile) = arguments.command {
         return runtime::compile_main(compile.arguments);
     }
-    log::init(arguments.verbose);
+    log::init(arguments.command.log_level(), arguments.verbose);
     match run(arguments.command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
