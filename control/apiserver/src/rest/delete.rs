@@ -223,7 +223,11 @@ fn finalizers(call: &Call, options: &Delete, old: &Value) -> Vec<Value> {
     others.chain(wanted.map(Value::from)).collect()
 }
 
-fn check_preconditions(call: &Call, options: &Delete, old: &Value) -> Result<(), Failure> {
+/// Whether an object is the one that the client means.
+///
+/// # Errors
+/// 409 if it is not.
+pub fn check_preconditions(call: &Call, options: &Delete, old: &Value) -> Result<(), Failure> {
     let checks = [
         ("UID", &options.uid, old.str_at("metadata.uid"), "deleted and then recreated"),
         ("ResourceVersion", &options.resource_version, old.str_at("metadata.resourceVersion"), "modified"),

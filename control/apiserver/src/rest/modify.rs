@@ -182,11 +182,7 @@ pub fn uid_conflict(group: &str, plural: &str, namespace: &str, name: &str, said
         "ingresses" => "ingress",
         plural => plural,
     };
-    let place = [folder, namespace, name]
-        .iter()
-        .filter(|s| !s.is_empty())
-        .map(|s| format!("/{s}"))
-        .collect::<String>();
+    let place = [folder, namespace, name].iter().filter(|s| !s.is_empty()).map(|s| format!("/{s}")).collect::<String>();
     let what = format!(
         "StorageError: invalid object, Code: 4, Key: /registry{place}, ResourceVersion: 0, AdditionalErrorMsg: \
          Precondition failed: UID in precondition: {said}, UID in object meta: {is}"

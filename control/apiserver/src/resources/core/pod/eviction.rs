@@ -66,6 +66,22 @@ pub fn plan(pod: &Value, budgets: &[Value], now: Now) -> Result<Verdict, Failure
     spend(pod, budget, now).map(|budget| Verdict::Spend(Box::new(budget)))
 }
 
+/// Says in the pod why it goes.
+pub fn mark(pod: &mut Value, now: Now) {
+    let kind = "DisruptionTarget";
+    let mut conditions = pod.list_at("status.conditions").to_vec();
+    let known = conditions.iter().any(|c| c.str_at("type") == kind && c.str_at("status") == "True");
+    if known {
+        return;
+    }
+    conditions.retain(|condition| condition.str_at("type") != kind);
+    conditions.push(json!({
+        "type": kind, "status": "True", "reason": "EvictionByEvictionAPI", "message": "Eviction API: evicting",
+        "lastProbeTime": null, "lastTransitionTime": format(now.0, Precision::Seconds),
+    }));
+    pod.set("status.conditions", conditions);
+}
+
 fn can_ignore_budgets(pod: &Value) -> bool {
     matches!(pod.str_at("status.phase"), "Succeeded" | "Failed" | "Pending")
         || pod.at("metadata.deletionTimestamp").is_some()

@@ -12,6 +12,7 @@ use crate::object::Fields;
 use crate::resources::core::pod::endpoint::{find, swap};
 use crate::resources::core::pod::eviction::{self, Verdict};
 use crate::rest::connect::Handler;
+use crate::rest::options::Delete;
 use crate::rest::{Call, answer, decode, delete, options};
 use crate::stored;
 
@@ -36,12 +37,30 @@ impl Handler for Evict {
             let mut options = options::delete_of(&wanted)?;
             options.dry_run |= write.dry_run;
             spend_budget(call, name, options.dry_run).await?;
+            if !options.dry_run {
+                mark(call, name, &options).await?;
+                // The mark has made a new version of the one that was asked for.
+                options.resource_version = None;
+            }
             let (current, _) = find(call, name).await?;
             delete::remove(call, &current.key, &options).await?;
             let status = answer::success(StatusCode::CREATED, Value::Null);
             Ok(answer::tree(StatusCode::CREATED, call.accept, &status))
         })
     }
+}
+
+/// Writes into the pod why it goes, before it does.
+async fn mark(call: &Call, name: &str, options: &Delete) -> Result<(), Failure> {
+    for _ in 0..ATTEMPTS_MAX {
+        let (current, mut pod) = find(call, name).await?;
+        delete::check_preconditions(call, options, &pod)?;
+        eviction::mark(&mut pod, call.now);
+        if swap(call, "v1", "pods", &current, &pod).await? {
+            return Ok(());
+        }
+    }
+    Err(Failure::too_many_requests("couldn't update Pod due to conflicts", 10))
 }
 
 async fn spend_budget(call: &Call, name: &str, dry_run: bool) -> Result<(), Failure> {
