@@ -1,38 +1,30 @@
-//! All controllers together against an API in memory: what they do to each other's objects.
+//! All controllers and the scheduler against the API server in this process: what they do to each other's objects.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-mod fake;
+mod oracle;
+#[expect(unreachable_pub, reason = "the API server's own replayer")]
+#[path = "../../../apiserver/tests/it/replay/mod.rs"]
+mod replay;
+mod server;
 
 use std::time::Duration;
 
 use http::{Method, Request};
 use serde_json::{Value, json};
-use tokio_util::sync::CancellationToken;
 
-use fake::Fake;
+use server::ControlPlane;
 
+/// A cluster with the namespace `ns`. It stops when it is dropped.
 struct Cluster {
     client: kube::Client,
-    shutdown: CancellationToken,
+    _plane: ControlPlane,
 }
 
-fn cluster() -> Cluster {
-    let client = Fake::new().client();
-    let shutdown = CancellationToken::new();
-    let config = controllers::Config {
-        ca_pem: "pem".to_owned(),
-        cluster_cidr: "10.42.0.0/16".to_owned(),
-        enabled: controllers::names(),
-    };
-    tokio::spawn(controllers::run_all(client.clone(), config, shutdown.clone()));
-    tokio::spawn(scheduler::run(client.clone(), shutdown.clone()));
-    Cluster { client, shutdown }
-}
-
-impl Drop for Cluster {
-    fn drop(&mut self) {
-        self.shutdown.cancel();
-    }
+async fn cluster() -> Cluster {
+    let plane = ControlPlane::start(&[]).await;
+    let cluster = Cluster { client: plane.client(), _plane: plane };
+    cluster.create("/api/v1/namespaces", json!({"metadata": {"name": "ns"}})).await;
+    cluster
 }
 
 impl Cluster {
@@ -79,8 +71,8 @@ fn node() -> Value {
 }
 
 fn deployment(replicas: u32) -> Value {
-    let template =
-        json!({"metadata": {"labels": {"app": "web"}}, "spec": {"containers": [{"name": "c", "image": "1"}]}});
+    let spec = json!({"terminationGracePeriodSeconds": 0, "containers": [{"name": "c", "image": "1"}]});
+    let template = json!({"metadata": {"labels": {"app": "web"}}, "spec": spec});
     let rolling = json!({"maxSurge": "25%", "maxUnavailable": "25%"});
     json!({"metadata": {"name": "web"}, "spec": {
         "replicas": replicas, "selector": {"matchLabels": {"app": "web"}}, "template": template,
@@ -126,7 +118,7 @@ async fn until_available(cluster: &Cluster, replicas: u32) -> Value {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_deployment_is_scheduled_rolled_out_scaled_and_deleted() {
-    let cluster = cluster();
+    let cluster = cluster().await;
     cluster.create(NODES, node()).await;
     cluster
         .until("/api/v1/nodes/n", |node| node["spec"]["taints"].is_null() && node["spec"]["podCIDR"] == "10.42.0.0/18")
@@ -149,23 +141,25 @@ async fn a_deployment_is_scheduled_rolled_out_scaled_and_deleted() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_thousand_pods_are_made_once_each_and_bound() {
-    let cluster = cluster();
+async fn two_hundred_pods_are_made_once_each_and_bound() {
+    let cluster = cluster().await;
     cluster.create(NODES, node()).await;
-    cluster.create(DEPLOYMENTS, deployment(1000)).await;
+    cluster.create(DEPLOYMENTS, deployment(200)).await;
     let all_bound = |pods: &Value| {
         let pods = pods["items"].as_array().unwrap();
-        pods.len() == 1000 && pods.iter().all(|pod| pod["spec"]["nodeName"] == "n")
+        pods.len() == 200 && pods.iter().all(|pod| pod["spec"]["nodeName"] == "n")
     };
     cluster.until(PODS, all_bound).await;
-    cluster.until(&format!("{DEPLOYMENTS}/web"), |web| web["status"]["replicas"] == 1000).await;
-    assert_eq!(cluster.items(PODS).await.len(), 1000);
+    cluster.until(&format!("{DEPLOYMENTS}/web"), |web| web["status"]["replicas"] == 200).await;
+    assert_eq!(cluster.items(PODS).await.len(), 200);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_job_counts_each_of_its_pods_once() {
-    let cluster = cluster();
-    let template = json!({"metadata": {}, "spec": {"restartPolicy": "Never", "schedulerName": "none"}});
+    let cluster = cluster().await;
+    let containers = json!([{"name": "c", "image": "1"}]);
+    let spec = json!({"restartPolicy": "Never", "schedulerName": "none", "containers": containers});
+    let template = json!({"metadata": {}, "spec": spec});
     let job = json!({"metadata": {"name": "work"}, "spec": {"completions": 5, "parallelism": 2, "template": template}});
     cluster.create("/apis/batch/v1/namespaces/ns/jobs", job).await;
     for _ in 0..500 {
@@ -189,10 +183,7 @@ async fn a_job_counts_each_of_its_pods_once() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_service_lists_its_pods_and_a_namespace_is_emptied() {
-    let cluster = cluster();
-    cluster
-        .create("/api/v1/namespaces", json!({"metadata": {"name": "ns"}, "spec": {"finalizers": ["kubernetes"]}}))
-        .await;
+    let cluster = cluster().await;
     cluster.create(NODES, node()).await;
     let port = json!({"port": 80, "protocol": "TCP", "targetPort": 80});
     let service = json!({"metadata": {"name": "web"}, "spec": {"selector": {"app": "web"}, "ports": [port]}});
@@ -207,9 +198,11 @@ async fn a_service_lists_its_pods_and_a_namespace_is_emptied() {
     let addresses =
         |endpoints: &Value| endpoints["subsets"][0]["addresses"].as_array().is_some_and(|all| all.len() == 2);
     cluster.until("/api/v1/namespaces/ns/endpoints/web", addresses).await;
-    cluster.until("/api/v1/namespaces/ns/configmaps/kube-root-ca.crt", |ca| ca["data"]["ca.crt"] == "pem").await;
+    cluster
+        .until("/api/v1/namespaces/ns/configmaps/kube-root-ca.crt", |ca| ca["data"]["ca.crt"] == server::CA_PEM)
+        .await;
     cluster.until("/api/v1/namespaces/ns/serviceaccounts/default", Value::is_object).await;
     cluster.call(Method::DELETE, "/api/v1/namespaces/ns", json!({})).await.unwrap();
-    cluster.until("/api/v1/namespaces", |namespaces| namespaces["items"] == json!([])).await;
+    cluster.until("/api/v1/namespaces/ns", Value::is_null).await;
     assert!(cluster.items(PODS).await.is_empty());
 }
