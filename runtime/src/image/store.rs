@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
@@ -46,8 +47,10 @@ pub struct Image {
 pub struct ImageStore {
     dir: PathBuf,
     blobs: Blobs,
-    // Full reference to image id, as `references.json` has it.
-    references: Mutex<References>,
+    // Full reference to image id, as `references.json` has it; replaced whole, and never locked during I/O.
+    references: Mutex<Arc<References>>,
+    // Held by whoever changes the store, so that nobody collects what another is about to name.
+    writing: Mutex<()>,
     // Held open for its lock.
     _lock: File,
 }
@@ -72,7 +75,13 @@ impl ImageStore {
         let lock = lock(&dir.join("lock"))?;
         let blobs = Blobs::open(&dir.join("blobs"))?;
         let references = read_references(&dir.join(REFERENCES))?;
-        let store = Self { dir: dir.to_owned(), blobs, references: Mutex::new(references), _lock: lock };
+        let store = Self {
+            dir: dir.to_owned(),
+            blobs,
+            references: Mutex::new(Arc::new(references)),
+            writing: Mutex::new(()),
+            _lock: lock,
+        };
         store.sweep()?;
         Ok(store)
     }
@@ -83,17 +92,14 @@ impl ImageStore {
     /// It is not an image, too big, or the disk fails.
     pub fn import(&self, reference: &str, source: &Path) -> Result<Image, ImageError> {
         let reference = Reference::parse(reference)?;
-        // Held so that no `remove` collects the blobs before the manifest names them.
-        let mut references = self.references.lock();
+        let _writing = self.writing.lock();
         let manifest = import::read(&self.blobs, &reference, source)?;
         let bytes = serde_json::to_vec(&manifest).expect("strings and numbers always encode");
         let id = blob::digest(&bytes);
         blob::write_atomically(&self.manifest_path(&id), &bytes)?;
-        let mut next = references.clone();
+        let mut next = (*self.references()).clone();
         next.references.insert(reference.to_string(), id.clone());
-        self.write_references(&next)?;
-        *references = next;
-        self.collect(&references)?;
+        let references = self.replace_references(next)?;
         Ok(image(&id, &manifest, &references))
     }
 
@@ -102,9 +108,9 @@ impl ImageStore {
     /// # Errors
     /// The disk fails.
     pub fn list(&self) -> Result<Vec<Image>, ImageError> {
-        let references = self.references.lock();
+        let references = self.references();
         let ids: BTreeSet<&String> = references.references.values().collect();
-        ids.into_iter().map(|id| Ok(image(id, &self.manifest(id)?, &references))).collect()
+        ids.into_iter().filter_map(|id| self.image(id, &references).transpose()).collect()
     }
 
     /// The image that a reference or an id leads to.
@@ -112,9 +118,9 @@ impl ImageStore {
     /// # Errors
     /// The disk fails. What is not there or means nothing is `None`.
     pub fn resolve(&self, name: &str) -> Result<Option<Image>, ImageError> {
-        let references = self.references.lock();
+        let references = self.references();
         let Some(id) = find(name, &references) else { return Ok(None) };
-        Ok(Some(image(&id, &self.manifest(&id)?, &references)))
+        self.image(&id, &references)
     }
 
     /// Forgets a reference, or an image with all its references if `name` is an id. Whether it was there.
@@ -122,17 +128,16 @@ impl ImageStore {
     /// # Errors
     /// The disk fails.
     pub fn remove(&self, name: &str) -> Result<bool, ImageError> {
-        let mut references = self.references.lock();
+        let _writing = self.writing.lock();
+        let references = self.references();
         let Some(id) = find(name, &references) else { return Ok(false) };
-        let mut next = references.clone();
+        let mut next = (*references).clone();
         if is_sha256(name) {
             next.references.retain(|_, other| *other != id);
         } else {
             next.references.remove(&Reference::parse(name)?.to_string());
         }
-        self.write_references(&next)?;
-        *references = next;
-        self.collect(&references)?;
+        self.replace_references(next)?;
         Ok(true)
     }
 
@@ -155,9 +160,27 @@ impl ImageStore {
         self.dir.join("manifests").join(format!("{}.json", blob::hex(id)))
     }
 
-    fn write_references(&self, references: &References) -> Result<(), ImageError> {
-        let bytes = serde_json::to_vec_pretty(references).expect("strings always encode");
-        blob::write_atomically(&self.dir.join(REFERENCES), &bytes)
+    /// `None` if it was removed since `references` were read.
+    fn image(&self, id: &str, references: &References) -> Result<Option<Image>, ImageError> {
+        match self.manifest(id) {
+            Ok(manifest) => Ok(Some(image(id, &manifest, references))),
+            Err(ImageError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(err) => Err(err),
+        }
+    }
+
+    fn references(&self) -> Arc<References> {
+        Arc::clone(&self.references.lock())
+    }
+
+    /// On disk, then in memory, then without what nothing leads to any more.
+    fn replace_references(&self, next: References) -> Result<Arc<References>, ImageError> {
+        let bytes = serde_json::to_vec_pretty(&next).expect("strings always encode");
+        blob::write_atomically(&self.dir.join(REFERENCES), &bytes)?;
+        let next = Arc::new(next);
+        *self.references.lock() = Arc::clone(&next);
+        self.collect(&next)?;
+        Ok(next)
     }
 
     /// Removes what no reference leads to.
@@ -174,14 +197,15 @@ impl ImageStore {
 
     /// Forgets references whose manifest a crash or a person took away, then collects.
     fn sweep(&self) -> Result<(), ImageError> {
-        let mut references = self.references.lock();
-        let before = references.references.len();
-        references.references.retain(|_, id| self.manifest_path(id).exists());
-        if references.references.len() != before {
-            tracing::warn!(forgotten = before - references.references.len(), "found references without an image");
-            self.write_references(&references)?;
+        let references = self.references();
+        let mut next = (*references).clone();
+        next.references.retain(|_, id| self.manifest_path(id).exists());
+        let forgotten = references.references.len() - next.references.len();
+        if forgotten == 0 {
+            return self.collect(&references);
         }
-        self.collect(&references)
+        tracing::warn!(forgotten, "found references without an image");
+        self.replace_references(next).map(drop)
     }
 }
 

@@ -130,3 +130,37 @@ fn a_store_of_a_newer_version_is_refused() {
     fs::write(dir.path().join("references.json"), br#"{"version":2,"references":{}}"#).unwrap();
     assert!(matches!(ImageStore::open(dir.path()), Err(ImageError::Newer { found: 2, known: 1 })));
 }
+
+#[test]
+fn readers_never_see_a_change_half_done() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = ImageStore::open(&dir.path().join("images")).unwrap();
+    let modules: Vec<_> = (0..4)
+        .map(|n| {
+            let path = dir.path().join(format!("{n}.wasm"));
+            fs::write(&path, [MODULE, &[n]].concat()).unwrap();
+            path
+        })
+        .collect();
+    std::thread::scope(|scope| {
+        for (n, module) in modules.iter().enumerate() {
+            let store = &store;
+            scope.spawn(move || {
+                for _ in 0..10 {
+                    let image = store.import(&format!("image-{n}"), module).unwrap();
+                    assert!(
+                        store
+                            .blob_path(&store.manifest(&image.id).unwrap().files.values().next().unwrap().digest)
+                            .exists()
+                    );
+                    store.remove(&image.id).unwrap();
+                }
+            });
+        }
+        for _ in 0..100 {
+            store.list().unwrap();
+            store.resolve("image-1").unwrap();
+        }
+    });
+    assert_eq!(store.list().unwrap(), []);
+}
