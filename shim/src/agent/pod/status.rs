@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::{
     Container, ContainerState, ContainerStateRunning, ContainerStateTerminated, ContainerStateWaiting, ContainerStatus,
-    HostIP, Pod, PodIP, PodSpec, PodStatus, ResourceRequirements, VolumeMountStatus,
+    EphemeralContainer, HostIP, Pod, PodIP, PodSpec, PodStatus, ResourceRequirements, VolumeMountStatus,
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
@@ -16,6 +16,8 @@ use super::phase::Wish;
 use super::quantity;
 use super::restart::{self, Policy, Verdict};
 
+/// Why an ephemeral container does not start.
+pub(crate) const NO_EPHEMERAL: &str = "ephemeral containers are not supported by this node yet";
 /// What stands before a container's id.
 const ID_PREFIX: &str = "coracle://";
 
@@ -67,6 +69,7 @@ pub(crate) fn derive(pod: &Pod, life: &Life, host_ip: &str, now: Timestamp) -> P
         allocated_resources: Some(requests_total(&spec)).filter(|it| !it.is_empty()),
         conditions: Some(condition::derive(pod, life, inner, now)),
         container_statuses: Some(main),
+        ephemeral_container_statuses: Some(ephemeral(&spec)).filter(|it| !it.is_empty()),
         host_ip: Some(host_ip.to_owned()),
         host_ips: Some(vec![HostIP { ip: host_ip.to_owned() }]),
         init_container_statuses: Some(init).filter(|it| !it.is_empty()),
@@ -170,6 +173,17 @@ fn container_status(
         volume_mounts: mounts(container),
         ..Default::default()
     }
+}
+
+/// Ephemeral containers, which this node does not run and says so.
+fn ephemeral(spec: &PodSpec) -> Vec<ContainerStatus> {
+    let row = |it: &EphemeralContainer| ContainerStatus {
+        image: it.image.clone().unwrap_or_default(),
+        name: it.name.clone(),
+        state: Some(waiting("Unsupported", Some(NO_EPHEMERAL.to_owned()))),
+        ..Default::default()
+    };
+    spec.ephemeral_containers.iter().flatten().map(row).collect()
 }
 
 /// What a container is doing, and which run is its last state.

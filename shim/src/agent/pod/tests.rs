@@ -132,15 +132,15 @@ fn show_status(text: &mut String, status: &PodStatus) {
         writeln!(text, "  {}={} since {since}s {} {}", it.type_, it.status, shown(&it.reason), shown(&it.message))
             .unwrap();
     }
-    let lists = [&status.init_container_statuses, &status.container_statuses];
+    let lists = [&status.init_container_statuses, &status.container_statuses, &status.ephemeral_container_statuses];
     for it in lists.into_iter().flatten().flatten() {
         writeln!(text, "  {}", show_container(it)).unwrap();
     }
 }
 
 fn show_container(it: &ContainerStatus) -> String {
-    let flags = format!("ready={} started={} restarts={}", it.ready, it.started.unwrap(), it.restart_count);
-    let last = show_state(it.last_state.as_ref().unwrap());
+    let flags = format!("ready={} started={} restarts={}", it.ready, it.started.unwrap_or_default(), it.restart_count);
+    let last = show_state(&it.last_state.clone().unwrap_or_default());
     format!("{}: {} last={last} {flags}", it.name, show_state(it.state.as_ref().unwrap()))
 }
 

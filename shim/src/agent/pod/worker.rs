@@ -38,6 +38,8 @@ pub(crate) struct Worker {
     pub(super) probes: Vec<(usize, Probes)>,
     /// What was written last, hashed; `None` if that failed.
     written: Option<u64>,
+    /// Ephemeral containers that an event told of.
+    ephemeral_told: usize,
     /// The pod had ended before this worker came: its status is history.
     silent: bool,
 }
@@ -57,7 +59,7 @@ impl Worker {
     /// A worker for a pod with the life that it has had.
     pub(crate) fn new(agent: Arc<Agent>, entry: Arc<Entry>, life: Life) -> Self {
         let silent = life.stage == Stage::Terminated;
-        Self { agent, entry, life, probes: Vec::new(), written: None, silent }
+        Self { agent, entry, life, probes: Vec::new(), written: None, ephemeral_told: 0, silent }
     }
 
     /// Runs the pod until it is gone, or has ended and is not deleted yet. Cancellation safe between turns.
@@ -182,7 +184,7 @@ impl Worker {
         }
     }
 
-    /// Notes which containers run an image that the pod does not ask for any more.
+    /// Notes which containers run an image that the pod does not ask for any more, and tells of what it asks in vain.
     fn see_changes(&mut self, pod: &Pod) {
         let spec = pod.spec.as_ref().map(|it| it.containers.as_slice()).unwrap_or_default();
         for (record, container) in self.life.main.iter_mut().zip(spec) {
@@ -191,6 +193,12 @@ impl Worker {
                 record.unhealthy = Some(Unhealthy { why: "definition changed", grace_seconds: None });
             }
         }
+        let ephemeral = pod.spec.as_ref().and_then(|it| it.ephemeral_containers.as_deref()).unwrap_or_default();
+        for it in ephemeral.iter().skip(self.ephemeral_told) {
+            let path = format!("spec.ephemeralContainers{{{}}}", it.name);
+            self.agent.recorder.pod(pod, Some(path), Kind::Warning, "Unsupported", status::NO_EPHEMERAL);
+        }
+        self.ephemeral_told = ephemeral.len();
     }
 
     pub(super) fn record(&mut self, which: Which) -> &mut Record {
