@@ -24,7 +24,11 @@ pub fn table(
         "apiVersion": version.api_version(),
         "metadata": metadata,
         "columnDefinitions": columns(resource),
-        "rows": rows(resource, version, include, objects, now),
+        // Upstream's default table forgets to make an empty list.
+        "rows": match (resource.columns, objects) {
+            ([], []) => Value::Null,
+            _ => rows(resource, version, include, objects, now).into(),
+        },
     })
 }
 

@@ -42,3 +42,34 @@ pub fn user_of(der: &[u8]) -> Option<User> {
     let uid = uid.and_then(|attribute| attribute.as_str().ok()).unwrap_or_default().to_owned();
     Some(User { name, uid, groups, ..User::default() })
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair};
+
+    use super::*;
+
+    fn certificate(names: &[(DnType, &str)]) -> Vec<u8> {
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.distinguished_name = DistinguishedName::new();
+        for (kind, value) in names {
+            params.distinguished_name.push(kind.clone(), *value);
+        }
+        params.self_signed(&KeyPair::generate().unwrap()).unwrap().der().to_vec()
+    }
+
+    #[test]
+    fn the_common_name_is_the_user_and_organizations_are_groups() {
+        let der = certificate(&[(DnType::CommonName, "system:node:n1"), (DnType::OrganizationName, "system:nodes")]);
+        let user = user_of(&der).unwrap();
+        assert_eq!((user.name.as_str(), user.groups), ("system:node:n1", vec!["system:nodes".to_owned()]));
+    }
+
+    #[test]
+    fn a_certificate_without_a_name_is_nobody() {
+        assert_eq!(user_of(&certificate(&[(DnType::OrganizationName, "system:masters")])), None);
+        assert_eq!(user_of(&certificate(&[(DnType::CommonName, "")])), None);
+        assert_eq!(user_of(b"nonsense"), None);
+    }
+}
