@@ -2,6 +2,7 @@
 
 mod encodings;
 mod openid;
+mod bootstrap;
 mod oracle;
 mod replay;
 mod serve;

@@ -54,7 +54,8 @@ fn draft(object: &Object) -> Draft {
     }
 }
 
-fn over(storage: Arc<dyn Storage>) -> Server {
+/// A server over this store.
+pub fn over(storage: Arc<dyn Storage>) -> Server {
     let admin = User { name: "admin".into(), groups: vec![MASTERS.into()], ..User::default() };
     let issuer = "https://kubernetes.default.svc.cluster.local".to_owned();
     let tokens = Arc::new(Tokens::new(Key::generate(), issuer, storage.clone()));
