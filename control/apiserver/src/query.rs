@@ -23,6 +23,8 @@ impl Parameters {
         let pairs = query.split('&').filter(|pair| !pair.is_empty()).take(PARAMETERS_MAX);
         Parameters(
             pairs
+                // Go drops pairs that it cannot decode.
+                .filter(|pair| is_escaped(pair) && !pair.contains(';'))
                 .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
                 .map(|(key, value)| (decode(key, Plus::Space), decode(value, Plus::Space)))
                 .collect(),
@@ -86,6 +88,11 @@ fn number_error(function: &str, text: &str, digits: &str) -> String {
     format!("strconv.{function}: parsing {}: {what}", crate::field::quote(text))
 }
 
+/// Whether every percent sign begins an escape.
+fn is_escaped(text: &str) -> bool {
+    text.split('%').skip(1).all(|rest| rest.len() >= 2 && rest.bytes().take(2).all(|byte| byte.is_ascii_hexdigit()))
+}
+
 /// What `+` means.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Plus {
@@ -133,8 +140,8 @@ mod tests {
 
     #[test]
     fn values_are_decoded() {
-        let query = Parameters::parse("s=x+in+(1%2C2)&s=%zz");
-        assert_eq!(query.all("s").collect::<Vec<_>>(), ["x in (1,2)", "%zz"]);
+        let query = Parameters::parse("s=x+in+(1%2C2)&s=%zz&s=a");
+        assert_eq!(query.all("s").collect::<Vec<_>>(), ["x in (1,2)", "a"]);
         assert_eq!(decode_path("/a+b%2Fc"), "/a+b/c");
     }
 

@@ -42,18 +42,19 @@ impl Token {
         let bytes = URL_SAFE_NO_PAD.decode(text.trim_end_matches('=')).map_err(|error| {
             let at = match error {
                 base64::DecodeError::InvalidByte(at, _) | base64::DecodeError::InvalidLastSymbol(at, _) => at,
-                base64::DecodeError::InvalidLength(_) | base64::DecodeError::InvalidPadding => text.len(),
+                // Go names the first byte of the group that is not complete.
+                base64::DecodeError::InvalidLength(_) | base64::DecodeError::InvalidPadding => text.len() / 4 * 4,
             };
             bad(&format!("illegal base64 data at input byte {at}"))
         })?;
         crate::schema::json::check(&bytes).map_err(|what| bad(&what))?;
-        let token: Token = serde_json::from_slice(&bytes).map_err(|_| unknown_encoding())?;
+        let token: Token = serde_json::from_slice(&bytes).map_err(|_| unknown_encoding(""))?;
         match token.v.as_str() {
             VERSION if token.rv == 0 => Err(bad("incorrect encoded start resourceVersion (version meta.k8s.io/v1)")),
             VERSION if token.start.is_empty() => Err(bad("encoded start key empty (version meta.k8s.io/v1)")),
             VERSION if token.is_outside() => Err(bad(&token.start)),
             VERSION => Ok(token),
-            _ => Err(unknown_encoding()),
+            other => Err(unknown_encoding(other)),
         }
     }
 
@@ -85,10 +86,10 @@ impl Token {
     }
 }
 
-fn unknown_encoding() -> Failure {
-    Failure::bad_request(
-        "invalid continue token: continue key is not valid: server does not recognize this encoded version",
-    )
+fn unknown_encoding(version: &str) -> Failure {
+    Failure::bad_request(format!(
+        "invalid continue token: continue key is not valid: server does not recognize this encoded version {version}"
+    ))
 }
 
 #[cfg(test)]

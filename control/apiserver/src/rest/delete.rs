@@ -36,7 +36,7 @@ pub enum Outcome {
 pub async fn delete(call: &Call, body: &[u8]) -> Result<Response, Failure> {
     let options = options::delete(call, body)?;
     warn(call, &options);
-    let outcome = remove(call, &call.key(), &options).await?;
+    let outcome = remove(call, &call.checked_key()?, &options).await?;
     let code = match outcome {
         Outcome::Marked(_) | Outcome::Pending(_) if options.said_not_to_orphan => StatusCode::ACCEPTED,
         Outcome::Gone(_) | Outcome::Marked(_) | Outcome::Pending(_) => StatusCode::OK,

@@ -73,6 +73,10 @@ impl Listing {
         let limit = query.integer("limit")?.unwrap_or(0);
         query.integer("timeoutSeconds")?;
         let selection = selection(call)?;
+        let selected = selection.fields.exact("metadata.name");
+        if what == For::Watch && selected.is_some_and(|name| name != call.info.name) {
+            return Err(Failure::bad_request("fieldSelector metadata.name doesn't match requested name"));
+        }
         let errors = match what {
             For::List => check_list(call),
             For::Watch => check_watch(call),
@@ -118,7 +122,10 @@ impl Listing {
         let mut after = None;
         if let Some(token) = &self.token {
             at = token.revision();
-            after = Some(token.after());
+            let (namespace, name) = token.after();
+            // A token of one namespace does not name it; the store orders by both.
+            let namespace = if namespace.is_empty() { self.query.namespace.clone() } else { namespace };
+            after = Some((namespace, name));
         }
         let mut objects = Vec::new();
         loop {

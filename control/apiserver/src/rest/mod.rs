@@ -35,6 +35,7 @@ use storage::Key;
 use crate::content::{self, Accept, Offer};
 use crate::discovery;
 use crate::error::Failure;
+use crate::field::quote;
 use crate::filters::refuse;
 use crate::health;
 use crate::openapi;
@@ -43,6 +44,7 @@ use crate::registry::resource::{Now, Resource, Scope, Subresource, Verb};
 use crate::registry::strategy;
 use crate::request::{RequestInfo, User};
 use crate::server::Shared;
+use crate::validation::names;
 
 /// The largest body of a request.
 pub const BODY_BYTES_MAX: usize = 3 * 1024 * 1024;
@@ -159,6 +161,19 @@ impl Call {
     /// The object that the path names.
     pub fn key(&self) -> Key {
         self.key_of(&self.info.name)
+    }
+
+    /// The same, if the name can be one.
+    ///
+    /// # Errors
+    /// 400 of what cannot stand alone in a path.
+    pub fn checked_key(&self) -> Result<Key, Failure> {
+        let faults = names::path_segment(&self.info.name);
+        if faults.is_empty() {
+            return Ok(self.key());
+        }
+        let (name, faults) = (quote(&self.info.name), faults.join(";"));
+        Err(Failure::bad_request(format!("Name parameter invalid: {name}: {faults}")))
     }
 
     /// The object of this name in the path's namespace.
@@ -293,6 +308,17 @@ fn route(server: &Shared, method: &Method, info: &RequestInfo) -> Result<Route, 
     if *method == Method::HEAD || *method == Method::OPTIONS {
         return Err(NoRoute::Failure(Failure::no_such_method()));
     }
+    // The old paths of watches take nothing but GET, and those of proxies are gone.
+    let old = info.path.trim_start_matches('/').split('/').nth(if info.group.is_empty() { 2 } else { 3 });
+    match old {
+        Some("proxy") => return Err(missing()),
+        Some("watch") if !info.subresource.is_empty() => return Err(missing()),
+        Some("watch") if *method != Method::GET => return Err(NoRoute::Failure(Failure::no_such_method())),
+        _ => {}
+    }
+    if named && !resource.verbs.contains(&Verb::Get) {
+        return Err(missing());
+    }
     let route = |subresource, action| Route { resource: resource.clone(), subresource, action };
     if info.subresource.is_empty() {
         let everywhere = namespaced && !in_namespace;
@@ -309,7 +335,10 @@ fn route(server: &Shared, method: &Method, info: &RequestInfo) -> Result<Route, 
 fn names_object(info: &RequestInfo) -> bool {
     match info.verb.as_str() {
         "list" | "deletecollection" => false,
-        "watch" => info.path.contains("/watch/") && !info.name.is_empty(),
+        "watch" => {
+            let end = format!("/{}/{}", info.resource, info.name);
+            info.path.contains("/watch/") && !info.name.is_empty() && info.path.trim_end_matches('/').ends_with(&end)
+        }
         _ => !info.name.is_empty(),
     }
 }

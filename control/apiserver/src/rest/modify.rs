@@ -53,7 +53,7 @@ where
 {
     let storage = &call.server.registry.storage;
     for _ in 0..ATTEMPTS_MAX {
-        let current = storage.get(&call.key()).await?.ok_or_else(|| call.not_found())?;
+        let current = storage.get(&call.checked_key()?).await?.ok_or_else(|| call.not_found())?;
         let old = stored::decode(&current);
         let mut new = compute(&old)?;
         let pinned = check_preconditions(call, by, &new, &old)?;
