@@ -27,3 +27,4 @@ pub mod server;
 mod stored;
 mod table;
 pub mod validation;
+mod version;

@@ -45,6 +45,7 @@ use crate::registry::strategy;
 use crate::request::{RequestInfo, User};
 use crate::server::Shared;
 use crate::validation::names;
+use crate::version;
 
 /// The largest body of a request.
 pub const BODY_BYTES_MAX: usize = 3 * 1024 * 1024;
@@ -269,7 +270,8 @@ fn non_resource(
     query: &Parameters,
 ) -> Response {
     let path = if info.path.len() > 1 { info.path.trim_end_matches('/') } else { &info.path };
-    health::answer(method, path, query)
+    version::answer(path)
+        .or_else(|| health::answer(method, path, query))
         .or_else(|| discovery::answer(&server.discovery, method, headers, path, query))
         .or_else(|| {
             let asks = matches!(*method, Method::GET | Method::HEAD);

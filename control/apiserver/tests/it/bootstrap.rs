@@ -9,11 +9,8 @@ use crate::serve;
 async fn a_deleted_role_comes_back_when_the_server_starts_again() {
     let storage = storage::open_memory();
     bootstrap::apply(&*storage, serve::over(storage.clone()).service()).await.expect("the store is empty");
-    let view = Key {
-        resource: "rbac.authorization.k8s.io/clusterroles".into(),
-        namespace: "".into(),
-        name: "view".into(),
-    };
+    let view =
+        Key { resource: "rbac.authorization.k8s.io/clusterroles".into(), namespace: "".into(), name: "view".into() };
     let made = storage.get(&view).await.expect("memory can be read").expect("it is made");
     let deleted = storage.delete(view.clone(), made.revision).await.expect("nobody else writes");
 

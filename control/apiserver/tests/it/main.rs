@@ -1,8 +1,8 @@
 //! The API server as its clients see it.
 
+mod bootstrap;
 mod encodings;
 mod openid;
-mod bootstrap;
 mod oracle;
 mod replay;
 mod serve;
