@@ -12,7 +12,6 @@ use crate::resources::{age, cell, keep};
 use crate::validation::{check, entries, ip, names, one_of, quantity};
 
 const EFFECTS: &[&str] = &["NoSchedule", "PreferNoSchedule", "NoExecute"];
-const NOT_READY: &str = "node.kubernetes.io/not-ready";
 const ROLE_PREFIX: &str = "node-role.kubernetes.io/";
 const UNKNOWN: &str = "<unknown>";
 
@@ -108,14 +107,6 @@ impl Strategy for Node {
 
     fn prepare_for_create(&self, _: &Context<'_>, object: &mut Value) {
         object.remove("spec.configSource");
-        // Upstream's TaintNodesByCondition: nothing is scheduled until the node has reported.
-        let taints = object.list_at("spec.taints");
-        let known = |taint: &Value| taint.str_at("key") == NOT_READY && taint.str_at("effect") == "NoSchedule";
-        if !taints.iter().any(known) {
-            let taint = json!({"key": NOT_READY, "effect": "NoSchedule"});
-            let taints: Vec<Value> = taints.iter().cloned().chain([taint]).collect();
-            object.set("spec.taints", taints);
-        }
     }
 
     fn prepare_for_update(&self, _: &Context<'_>, new: &mut Value, old: &Value) {
