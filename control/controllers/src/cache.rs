@@ -235,3 +235,59 @@ impl Caches {
         cache
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{meta::Meta, view::metadata::Namespace};
+
+    fn object(revision: u64) -> Namespace {
+        let metadata = Meta { name: "a".into(), uid: "1".into(), resource_version: revision, ..Meta::default() };
+        Namespace { metadata }
+    }
+
+    fn held(cache: &Cache<Namespace>) -> Option<(u64, bool)> {
+        let held = cache.get(&Key::new("", "a"))?;
+        Some((held.metadata.resource_version, held.metadata.is_deleting()))
+    }
+
+    #[test]
+    fn our_own_write_counts_at_once_and_older_news_does_not() {
+        let cache = Cache::new();
+        cache.observe(object(5));
+        cache.put(object(4));
+        assert_eq!(held(&cache), Some((5, false)));
+        cache.put(object(6));
+        assert_eq!(held(&cache), Some((6, false)));
+    }
+
+    #[test]
+    fn an_answer_that_comes_after_the_deletion_was_seen_brings_nothing_back() {
+        let cache = Cache::new();
+        cache.put(object(5));
+        cache.remove(object(6));
+        cache.observe(object(5));
+        assert_eq!(held(&cache), None);
+    }
+
+    #[test]
+    fn what_we_deleted_counts_as_deleting_until_it_is_gone() {
+        let cache = Cache::new();
+        cache.put(object(5));
+        cache.observe_deletion(object(5), Time(1));
+        cache.put(object(5));
+        assert_eq!(held(&cache), Some((5, true)));
+        cache.remove(object(6));
+        assert_eq!(held(&cache), None);
+    }
+
+    #[test]
+    fn a_new_list_drops_what_is_gone_and_keeps_what_is_newer() {
+        let cache = Cache::new();
+        cache.observe(object(9));
+        cache.replace(Vec::new(), 8);
+        assert_eq!(held(&cache), Some((9, false)));
+        cache.replace(Vec::new(), 9);
+        assert_eq!(held(&cache), None);
+    }
+}

@@ -1,3 +1,5 @@
+//! Choices of nodes as stories.
+
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use serde_json::{Value, json};

@@ -1,3 +1,5 @@
+//! Plans of Deployments as stories.
+
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use serde_json::{Value, json};

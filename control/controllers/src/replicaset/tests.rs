@@ -1,3 +1,5 @@
+//! Plans of ReplicaSets as stories.
+
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::sync::Arc;
