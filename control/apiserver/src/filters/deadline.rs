@@ -44,12 +44,13 @@ pub async fn bound(request: Request, next: Next) -> Response {
     }
 }
 
-/// Go's `time.ParseDuration` of what is not negative.
+/// Go's `time.ParseDuration`; what is negative is as good as nothing.
 fn parse_duration(text: &str) -> Result<Duration, String> {
     const UNITS: &[(&str, f64)] =
         &[("ns", 1e-9), ("us", 1e-6), ("µs", 1e-6), ("ms", 1e-3), ("s", 1.0), ("m", 60.0), ("h", 3600.0)];
     let invalid = || format!("time: invalid duration {}", quote(text));
-    let mut rest = text.strip_prefix('+').unwrap_or(text);
+    let negative = text.starts_with('-');
+    let mut rest = text.strip_prefix(['+', '-']).unwrap_or(text);
     if rest == "0" {
         return Ok(Duration::ZERO);
     }
@@ -69,7 +70,11 @@ fn parse_duration(text: &str) -> Result<Duration, String> {
         seconds += number * size;
         rest = &rest[end..];
     }
-    if text.is_empty() { Err(invalid()) } else { Duration::try_from_secs_f64(seconds).map_err(|_| invalid()) }
+    match (text, negative) {
+        ("" | "+" | "-", _) => Err(invalid()),
+        (_, true) => Ok(Duration::ZERO),
+        (_, false) => Duration::try_from_secs_f64(seconds).map_err(|_| invalid()),
+    }
 }
 
 #[cfg(test)]

@@ -6,20 +6,20 @@
 
 pub mod answer;
 pub mod connect;
-mod continuation;
-mod create;
+pub mod continuation;
+pub mod create;
 pub mod decode;
 pub mod delete;
-mod delete_collection;
-mod get;
-mod list;
+pub mod delete_collection;
+pub mod get;
+pub mod list;
 pub mod modify;
 pub mod options;
-mod patch;
-mod scale;
-mod update;
-mod watch;
-mod watch_event;
+pub mod patch;
+pub mod scale;
+pub mod update;
+pub mod watch;
+pub mod watch_event;
 
 use std::convert::Infallible;
 use std::sync::Arc;
