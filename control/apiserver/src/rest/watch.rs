@@ -5,6 +5,7 @@
 //! before and the revision of the change. The headers go out at once.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -13,7 +14,7 @@ use bytes::Bytes;
 use http::StatusCode;
 use ring::rand::{SecureRandom, SystemRandom};
 use serde_json::{Value, json};
-use storage::{Event, Object, Paging, Revision, Watch};
+use storage::{Event, Object, Paging, Revision, Storage, Watch};
 use tokio::time::{Instant, sleep_until};
 
 use crate::content::Form;
@@ -64,6 +65,8 @@ pub async fn watch(call: &Call) -> Result<Response, Failure> {
         encoder,
         deadline: now + timeout(call)?,
         next_bookmark: bookmarks.then(|| now + BOOKMARK_PERIOD),
+        reached: None,
+        storage: storage.clone(),
     };
     let lines = futures::stream::unfold(stream, |mut stream| async move {
         let line = stream.next().await?;
@@ -113,6 +116,9 @@ struct Stream {
     deadline: Instant,
     /// When to say next where the watch is, if at all.
     next_bookmark: Option<Instant>,
+    /// Where the watch is once everything that waits in `live` has been told.
+    reached: Option<Revision>,
+    storage: Arc<dyn Storage>,
 }
 
 impl Stream {
@@ -133,13 +139,26 @@ impl Stream {
                         return Some(line);
                     }
                 }
+                () = std::future::ready(()), if self.reached.is_some() => {
+                    self.from = self.from.max(self.reached.take().unwrap_or_default());
+                    return Some(self.encoder.bookmark(self.from, false));
+                }
                 () = sleep_until(self.deadline) => return None,
                 () = sleep_until(bookmark), if self.next_bookmark.is_some() => {
                     self.next_bookmark = Some(bookmark + BOOKMARK_PERIOD);
-                    return Some(self.encoder.bookmark(self.from, false));
+                    self.reached = Some(self.latest());
                 }
             }
         }
+    }
+
+    /// A revision up to which every event is in `live` already. The changes of other kinds count too: without them a
+    /// watch where nothing happens would go on from a version that is long forgotten.
+    fn latest(&self) -> Revision {
+        let revision = self.storage.revision();
+        // Beginning a watch excludes publishing, so what was published as `revision` has reached all watchers then.
+        drop(self.storage.watch(self.listing.query.clone(), revision));
+        revision
     }
 
     fn tell(&mut self, event: &Event) -> Option<Bytes> {

@@ -1,5 +1,6 @@
 //! The API server as its clients see it.
 
+mod bookmarks;
 mod bootstrap;
 mod encodings;
 mod openid;
