@@ -23,7 +23,7 @@ use crate::{identity, schema, stored};
 const NAMES_MAX: usize = 8;
 
 /// Makes the object in the body.
-pub async fn create(call: &Call, body: &[u8]) -> Result<Response, Failure> {
+pub(super) async fn create(call: &Call, body: &[u8]) -> Result<Response, Failure> {
     if !call.resource.verbs.contains(&Verb::Get) {
         return connect::compute(call, body).await;
     }
@@ -35,7 +35,7 @@ pub async fn create(call: &Call, body: &[u8]) -> Result<Response, Failure> {
 }
 
 /// Puts a decoded object into the store under its own or a generated name.
-pub async fn insert(call: &Call, mut object: Value, options: Write) -> Result<Shown, Failure> {
+pub(super) async fn insert(call: &Call, mut object: Value, options: Write) -> Result<Shown, Failure> {
     refuse_version(&object)?;
     object.remove("metadata.resourceVersion");
     if let Some(warning) = object_meta::dedup_owners(&mut object, object_meta::Found::InBody) {
@@ -115,7 +115,7 @@ async fn insert_named(call: &Call, mut object: Value, said: &str, options: Write
 }
 
 /// Presence and order of members as upstream's types have them.
-pub fn canonicalise(call: &Call, object: &mut Value) {
+pub(super) fn canonicalise(call: &Call, object: &mut Value) {
     if let Some(of) = schema::find(call.owner.type_name) {
         schema::canonicalise(object, of);
     }

@@ -10,7 +10,7 @@ use crate::rest::answer::{self, Shown};
 use crate::rest::{Call, scale};
 
 /// Reads the object that the path names.
-pub async fn get(call: &Call) -> Result<Response, Failure> {
+pub(super) async fn get(call: &Call) -> Result<Response, Failure> {
     check_version(call)?;
     let object = call.server.registry.storage.get(&call.checked_key()?).await?.ok_or_else(|| call.not_found())?;
     if call.subresource_name() == "scale" {

@@ -25,7 +25,7 @@ const ATTEMPTS_MAX: usize = 64;
 
 /// How a change is asked for: what its errors are called differs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum By {
+pub(super) enum By {
     /// PUT: the version and uid in the body are preconditions.
     Update,
     /// PATCH: what it leaves alone is no precondition.
@@ -47,7 +47,7 @@ impl By {
 ///
 /// # Errors
 /// 404 if it is not there, 409 if its version or uid is another, what `compute` says, 422 if it is not valid then.
-pub async fn modify<F>(call: &Call, options: Write, by: By, compute: F) -> Result<Shown, Failure>
+pub(super) async fn modify<F>(call: &Call, options: Write, by: By, compute: F) -> Result<Shown, Failure>
 where
     F: Fn(&Value) -> Result<Value, Failure> + Sync,
 {
@@ -130,7 +130,7 @@ async fn swap(
 }
 
 /// Whether nothing holds a deleted object back any more.
-pub fn is_released(call: &Call, object: &Value) -> bool {
+pub(super) fn is_released(call: &Call, object: &Value) -> bool {
     object.at("metadata.deletionTimestamp").is_some()
         && object.list_at("metadata.finalizers").is_empty()
         && object.i64_at("metadata.deletionGracePeriodSeconds").unwrap_or(0) == 0
@@ -173,7 +173,7 @@ fn wrong_uid(call: &Call, said: &str, is: &str) -> Failure {
 }
 
 /// 409: the object has another uid than the client said.
-pub fn uid_conflict(group: &str, plural: &str, namespace: &str, name: &str, said: &str, is: &str) -> Failure {
+pub(crate) fn uid_conflict(group: &str, plural: &str, namespace: &str, name: &str, said: &str, is: &str) -> Failure {
     // Upstream shows the path in etcd, which has kept the first names of some kinds.
     let folder = match plural {
         "services" => "services/specs",
@@ -191,7 +191,7 @@ pub fn uid_conflict(group: &str, plural: &str, namespace: &str, name: &str, said
 }
 
 /// 409: the object has changed since the client read it.
-pub fn conflict(call: &Call) -> Failure {
+pub(super) fn conflict(call: &Call) -> Failure {
     let what = "the object has been modified; please apply your changes to the latest version and try again";
     Failure::conflict(&call.resource.gvk.group, &call.resource.plural, &call.info.name, what)
 }

@@ -14,7 +14,7 @@ use crate::rest::{Call, answer};
 use crate::table;
 
 /// The Scale of a workload.
-pub fn of(parent: &Value) -> Value {
+pub(super) fn of(parent: &Value) -> Value {
     let mut metadata = json!({});
     for key in ["name", "namespace", "uid", "resourceVersion", "creationTimestamp"] {
         if let Some(value) = parent.at("metadata").and_then(|metadata| metadata.get(key)) {
@@ -37,7 +37,7 @@ pub fn of(parent: &Value) -> Value {
 ///
 /// # Errors
 /// 422 about the Scale.
-pub fn apply(parent: &Value, scale: &Value) -> Result<Value, Failure> {
+pub(super) fn apply(parent: &Value, scale: &Value) -> Result<Value, Failure> {
     let replicas = scale.i64_at("spec.replicas").unwrap_or(0);
     if replicas < 0 {
         let path = field::Path::new("spec.replicas");
@@ -60,7 +60,7 @@ pub fn apply(parent: &Value, scale: &Value) -> Result<Value, Failure> {
 ///
 /// # Errors
 /// 406 if the form is one of lists.
-pub fn answer(call: &Call, parent: &Value) -> Result<Response, Failure> {
+pub(super) fn answer(call: &Call, parent: &Value) -> Result<Response, Failure> {
     let scale = of(parent);
     let shown = match call.accept.form {
         Form::Plain | Form::Discovery => scale,

@@ -11,7 +11,7 @@ use crate::rest::modify::{By, modify};
 use crate::rest::{Call, create, decode, options, scale};
 
 /// Replaces the object that the path names, or makes it where the kind allows that.
-pub async fn update(call: &Call, body: &[u8]) -> Result<Response, Failure> {
+pub(super) async fn update(call: &Call, body: &[u8]) -> Result<Response, Failure> {
     let options = options::write(&call.query, "UpdateOptions")?;
     let mut object = decode::object(call, body, options)?;
     decode::place(call, &mut object)?;
@@ -47,7 +47,7 @@ pub(crate) fn check_name(call: &Call, object: &Value) -> Result<(), Failure> {
 }
 
 /// The view's form of a stored object, with the type that its own kind has.
-pub fn in_view(call: &Call, object: &Value) -> Value {
+pub(super) fn in_view(call: &Call, object: &Value) -> Value {
     match call.resource.view {
         Some(view) => (view.from_stored)(object.clone()),
         None => object.clone(),
