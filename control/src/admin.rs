@@ -2,12 +2,12 @@
 
 use std::fs;
 use std::io::ErrorKind;
+use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
-use axum::extract::State;
+use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
@@ -15,10 +15,12 @@ use bytes::Bytes;
 use http::{Request, StatusCode};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper_util::rt::TokioIo;
-use runtime::{Image, Runtime};
+use runtime::Image;
 use serde::{Deserialize, Serialize};
 use tokio::net::{UnixListener, UnixStream};
 use tokio_util::sync::CancellationToken;
+
+use crate::node::LocalNode;
 
 /// The largest answer that a command reads.
 const ANSWER_BYTES_MAX: usize = 16 << 20;
@@ -58,7 +60,7 @@ pub(crate) fn socket(data_dir: &Path) -> PathBuf {
 ///
 /// # Errors
 /// When the socket cannot be made.
-pub(crate) async fn serve(data_dir: &Path, runtime: Arc<Runtime>, shutdown: CancellationToken) -> Result<()> {
+pub(crate) async fn serve(data_dir: &Path, node: LocalNode, shutdown: CancellationToken) -> Result<()> {
     let path = socket(data_dir);
     // A server that was killed leaves its socket; the store's lock says that no other server runs here.
     match fs::remove_file(&path) {
@@ -69,17 +71,28 @@ pub(crate) async fn serve(data_dir: &Path, runtime: Arc<Runtime>, shutdown: Canc
     }
     let listener = UnixListener::bind(&path).with_context(|| format!("listen on `{}`", path.display()))?;
     fs::set_permissions(&path, fs::Permissions::from_mode(0o600))?;
-    let router = Router::new().route("/images", get(list).post(import)).with_state(runtime);
+    let router =
+        Router::new().route("/images", get(list).post(import)).route("/address", get(address)).with_state(node);
     axum::serve(listener, router).with_graceful_shutdown(async move { shutdown.cancelled().await }).await?;
     Ok(())
 }
 
-async fn list(State(runtime): State<Arc<Runtime>>) -> Response {
-    answer(blocking(move || Ok(runtime.images().list()?)).await)
+async fn list(State(node): State<LocalNode>) -> Response {
+    answer(blocking(move || Ok(node.runtime().images().list()?)).await)
 }
 
-async fn import(State(runtime): State<Arc<Runtime>>, Json(import): Json<Import>) -> Response {
-    answer(blocking(move || Ok(vec![runtime.images().import(&import.reference, &import.path)?])).await)
+async fn import(State(node): State<LocalNode>, Json(import): Json<Import>) -> Response {
+    answer(blocking(move || Ok(vec![node.runtime().images().import(&import.reference, &import.path)?])).await)
+}
+
+/// Which address is meant.
+#[derive(Debug, Deserialize)]
+struct Of {
+    of: SocketAddr,
+}
+
+async fn address(State(node): State<LocalNode>, Query(Of { of }): Query<Of>) -> String {
+    node.host_address(of).to_string()
 }
 
 async fn blocking(work: impl FnOnce() -> Result<Vec<Image>> + Send + 'static) -> Result<Vec<Image>> {
@@ -93,11 +106,32 @@ fn answer(images: Result<Vec<Image>>) -> Response {
     }
 }
 
-/// Asks the server on `data_dir`; `None` if none runs there.
+/// Asks the server on `data_dir` for its images, or to import one; `None` if no server runs there.
 ///
 /// # Errors
 /// With what the server says went wrong.
-pub(crate) async fn ask(data_dir: &Path, import: Option<&Import>) -> Result<Option<Vec<ImageSummary>>> {
+pub(crate) async fn ask_images(data_dir: &Path, import: Option<&Import>) -> Result<Option<Vec<ImageSummary>>> {
+    let request = match import {
+        None => Request::get("/images").header("host", "coracle").body(Full::default())?,
+        Some(import) => Request::post("/images")
+            .header("host", "coracle")
+            .header("content-type", "application/json")
+            .body(Full::from(serde_json::to_vec(import)?))?,
+    };
+    let Some(body) = ask(data_dir, request).await? else { return Ok(None) };
+    serde_json::from_slice(&body).map(Some).context("read the server's answer")
+}
+
+/// Asks the server on `data_dir` where this host reaches an address; `None` if no server runs there.
+///
+/// # Errors
+/// With what the server says went wrong.
+pub(crate) async fn ask_address(data_dir: &Path, of: SocketAddr) -> Result<Option<String>> {
+    let request = Request::get(format!("/address?of={of}")).header("host", "coracle").body(Full::default())?;
+    Ok(ask(data_dir, request).await?.map(|body| String::from_utf8_lossy(&body).into_owned()))
+}
+
+async fn ask(data_dir: &Path, request: Request<Full<Bytes>>) -> Result<Option<Bytes>> {
     let path = socket(data_dir);
     let stream = match UnixStream::connect(&path).await {
         Ok(stream) => stream,
@@ -105,13 +139,6 @@ pub(crate) async fn ask(data_dir: &Path, import: Option<&Import>) -> Result<Opti
         Err(error) => return Err(error).with_context(|| format!("connect to `{}`", path.display())),
     };
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
-    let request: Request<Full<Bytes>> = match import {
-        None => Request::get("/images").header("host", "coracle").body(Full::default())?,
-        Some(import) => Request::post("/images")
-            .header("host", "coracle")
-            .header("content-type", "application/json")
-            .body(Full::from(serde_json::to_vec(import)?))?,
-    };
     let exchange = async move {
         let response = sender.send_request(request).await?;
         let status = response.status();
@@ -129,5 +156,5 @@ pub(crate) async fn ask(data_dir: &Path, import: Option<&Import>) -> Result<Opti
     if !status.is_success() {
         bail!("{}", String::from_utf8_lossy(&body));
     }
-    Ok(Some(serde_json::from_slice(&body).context("read the server's answer")?))
+    Ok(Some(body))
 }

@@ -28,6 +28,8 @@ pub(crate) enum Command {
     Demo(Demo),
     /// Work with the images of this machine's node.
     Image(Image),
+    /// Print where this host reaches an address of the cluster, for curl and the like.
+    Address(Address),
     /// Compile a module for this machine; the node runs this in a child process.
     #[command(hide = true)]
     Compile(Compile),
@@ -40,7 +42,7 @@ impl Command {
     pub(crate) fn log_level(&self) -> Level {
         match self {
             Command::Server(_) => Level::Info,
-            Command::Demo(_) | Command::Image(_) | Command::Compile(_) => Level::Warn,
+            Command::Demo(_) | Command::Image(_) | Command::Address(_) | Command::Compile(_) => Level::Warn,
         }
     }
 }
@@ -135,6 +137,16 @@ pub(crate) enum ImageCommand {
     /// List the images of this node.
     #[command(visible_alias = "list")]
     Ls,
+}
+
+/// `coracle address`
+#[derive(Debug, Args)]
+pub(crate) struct Address {
+    /// The data directory of the server.
+    #[arg(long, value_name = "DIR", default_value = "/var/lib/coracle")]
+    pub data_dir: PathBuf,
+    /// A pod's or Service's address and port: 10.96.0.1:443.
+    pub address: SocketAddr,
 }
 
 /// `coracle compile`

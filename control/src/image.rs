@@ -1,4 +1,5 @@
-//! `coracle image`: through the running server if there is one, else in the store itself.
+//! `coracle image` and `coracle address`: through the running server if there is one, images else in the store itself.
+#![expect(clippy::print_stdout, reason = "what the user asked to see")]
 
 use std::io::IsTerminal;
 use std::path::Path;
@@ -7,7 +8,7 @@ use anyhow::{Context, Result};
 use runtime::ImageStore;
 
 use crate::admin::{self, ImageSummary, Import};
-use crate::args::{Image, ImageCommand};
+use crate::args::{Address, Image, ImageCommand};
 
 /// How much of a digest is shown, as docker and crictl do.
 const ID_CHARACTERS: usize = 13;
@@ -26,7 +27,7 @@ pub(crate) async fn run(image: Image) -> Result<()> {
 async fn import(data_dir: &Path, file: &Path, reference: String) -> Result<()> {
     let path = std::fs::canonicalize(file).with_context(|| format!("read `{}`", file.display()))?;
     let import = Import { path, reference };
-    let images = match admin::ask(data_dir, Some(&import)).await? {
+    let images = match admin::ask_images(data_dir, Some(&import)).await? {
         Some(images) => images,
         None => vec![open(data_dir)?.import(&import.reference, &import.path)?.into()],
     };
@@ -37,11 +38,21 @@ async fn import(data_dir: &Path, file: &Path, reference: String) -> Result<()> {
 }
 
 async fn list(data_dir: &Path) -> Result<()> {
-    let images = match admin::ask(data_dir, None).await? {
+    let images = match admin::ask_images(data_dir, None).await? {
         Some(images) => images,
         None => open(data_dir)?.list()?.into_iter().map(ImageSummary::from).collect(),
     };
     print!("{}", table(&images, std::io::stdout().is_terminal()));
+    Ok(())
+}
+
+/// Runs `coracle address`.
+///
+/// # Errors
+/// When no server runs there.
+pub(crate) async fn address(asked: Address) -> Result<()> {
+    let found = admin::ask_address(&asked.data_dir, asked.address).await?;
+    println!("{}", found.with_context(|| format!("no server runs on `{}`", asked.data_dir.display()))?);
     Ok(())
 }
 

@@ -53,6 +53,7 @@ fn run(command: Command) -> Result<()> {
             Command::Server(server) => server::run(config::Config::new(server)?).await,
             Command::Demo(demo) => demo::run(demo).await,
             Command::Image(image) => image::run(image).await,
+            Command::Address(address) => image::address(address).await,
             Command::Compile(_) => anyhow::bail!("this build has no node, and so no compiler"),
         }
     })

@@ -80,9 +80,9 @@ impl LocalNode {
         );
         let node =
             LocalNode { name: config.node_name.clone(), runtime: runtime.clone(), network, kubelet: agent.router() };
-        let (data_dir, admin_shutdown) = (config.data_dir.clone(), shutdown.clone());
+        let (data_dir, served, admin_shutdown) = (config.data_dir.clone(), node.clone(), shutdown.clone());
         let admin = async move {
-            if let Err(error) = admin::serve(&data_dir, runtime, admin_shutdown).await {
+            if let Err(error) = admin::serve(&data_dir, served, admin_shutdown).await {
                 tracing::error!(error = %format!("{error:#}"), "commands of this machine cannot reach the node");
             }
         };
@@ -97,6 +97,11 @@ impl LocalNode {
     pub(crate) fn import(&self, file: &Path, reference: &str) -> Result<()> {
         self.runtime.images().import(reference, file)?;
         Ok(())
+    }
+
+    /// What runs the programs.
+    pub(crate) fn runtime(&self) -> &Runtime {
+        &self.runtime
     }
 
     /// Where this host reaches a pod's or Service's address.

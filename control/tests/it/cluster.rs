@@ -37,8 +37,9 @@ impl Cluster {
         let kubeconfig = folder.join("kubeconfig");
         let _ = fs::remove_file(&kubeconfig);
         let log = fs::OpenOptions::new().create(true).append(true).open(folder.join("server.log"))?;
+        // Servers of tests that run at the same time share no addresses, whatever the machine allows.
         let child = Command::new(env!("CARGO_BIN_EXE_coracle"))
-            .args(["server", "--https-listen", "127.0.0.1:0", "--data-dir"])
+            .args(["server", "--https-listen", "127.0.0.1:0", "--pod-network", "loopback", "--data-dir"])
             .arg(&data)
             .arg("--write-kubeconfig")
             .arg(&kubeconfig)
@@ -84,6 +85,17 @@ impl Cluster {
     /// Ends the server as a power cut would.
     pub async fn kill(mut self) -> Result<()> {
         self.child.kill().await.context("kill the server")
+    }
+
+    /// Where this host reaches an address of the cluster.
+    pub async fn reach(&self, address: &str, port: u16) -> Result<String> {
+        let output = Command::new(env!("CARGO_BIN_EXE_coracle"))
+            .args(["address", "--data-dir"])
+            .arg(&self.data)
+            .arg(format!("{address}:{port}"))
+            .output()
+            .await?;
+        Ok(String::from_utf8(output.stdout)?.trim().to_owned())
     }
 
     /// The server's process id.

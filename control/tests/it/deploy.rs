@@ -37,8 +37,8 @@ pub async fn running(pods: &Api<Pod>, name: &str) -> Pod {
 }
 
 /// The answer to `GET /` at an address of the cluster, head and body.
-pub async fn get(address: &str, port: u16) -> anyhow::Result<String> {
-    let mut stream = tokio::net::TcpStream::connect((address, port)).await?;
+pub async fn get(address: &str) -> anyhow::Result<String> {
+    let mut stream = tokio::net::TcpStream::connect(address).await?;
     stream.write_all(format!("GET / HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").as_bytes()).await?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await?;
@@ -91,6 +91,7 @@ async fn a_deployment_answers_through_its_service() {
     .await
     .unwrap();
     let address = service.spec.unwrap().cluster_ip.unwrap();
-    let answer = until("the Service answers", || async { Ok(get(&address, 80).await.ok()) }).await.unwrap();
+    let address = cluster.reach(&address, 80).await.unwrap();
+    let answer = until("the Service answers", || async { Ok(get(&address).await.ok()) }).await.unwrap();
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
 }

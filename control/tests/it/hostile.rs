@@ -43,7 +43,8 @@ async fn with_neighbor(folder: &std::path::Path) -> (Cluster, String) {
     let pods: Api<Pod> = Api::default_namespaced(cluster.client.clone());
     pods.create(&PostParams::default(), &deploy::pod("neighbor", "example.local/hello-http:v1")).await.unwrap();
     let pod = deploy::running(&pods, "neighbor").await;
-    (cluster, pod.status.unwrap().pod_ip.unwrap())
+    let address = cluster.reach(&pod.status.unwrap().pod_ip.unwrap(), 8080).await.unwrap();
+    (cluster, address)
 }
 
 fn bad(name: &str, vice: &str, memory: &str, cpu: &str) -> Pod {
@@ -63,7 +64,7 @@ fn terminated(pod: &Pod) -> Option<ContainerStateTerminated> {
 
 async fn assert_neighbor_answers(address: &str) {
     for request in 0..REQUESTS {
-        let answer = deploy::get(address, 8080).await;
+        let answer = deploy::get(address).await;
         assert!(answer.as_ref().is_ok_and(|a| a.starts_with("HTTP/1.1 200")), "request {request}: {answer:?}");
     }
 }
