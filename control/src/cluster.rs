@@ -5,6 +5,7 @@
 //! store talks to the API server, in process and as itself.
 
 use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -38,6 +39,9 @@ const EVENTS_MAX: usize = 10_000;
 const ISSUER: &str = "https://kubernetes.default.svc.cluster.local";
 /// How long parts may take to end.
 const STOP_PATIENCE: Duration = Duration::from_secs(15);
+
+/// A part of the cluster that runs until shutdown.
+pub(crate) type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// A running cluster.
 pub(crate) struct Cluster {
@@ -112,14 +116,13 @@ impl Cluster {
             .context("make the Service `kubernetes`")?;
         let tls = Arc::new(tls(pki)?);
         self.api_tasks.spawn(apiserver::serve::run(listener, tls, service, self.api_shutdown.clone()));
-        let (compact, expire) = (self.storage.clone(), self.storage.clone());
         let events = Retention { resource: "core/events".into(), lifetime: EVENT_LIFETIME, objects_max: EVENTS_MAX };
-        let (first, second) = (self.api_shutdown.clone(), self.api_shutdown.clone());
-        self.api_tasks.spawn(async move {
-            drop(first.run_until_cancelled(storage::compact_periodically(compact, storage::COMPACTION_PERIOD)).await)
-        });
-        self.api_tasks
-            .spawn(async move { drop(second.run_until_cancelled(storage::expire_periodically(expire, events)).await) });
+        let compact = storage::compact_periodically(self.storage.clone(), storage::COMPACTION_PERIOD);
+        let expire = storage::expire_periodically(self.storage.clone(), events);
+        for task in [Box::pin(compact) as Task, Box::pin(expire)] {
+            let shutdown = self.api_shutdown.clone();
+            self.api_tasks.spawn(async move { shutdown.run_until_cancelled(task).await.unwrap_or_default() });
+        }
         Ok(())
     }
 

@@ -62,7 +62,7 @@ impl Config {
     ///
     /// # Errors
     /// When they contradict each other, or name a file that cannot be read.
-    pub fn new(args: args::Server) -> Result<Config> {
+    pub(crate) fn new(args: args::Server) -> Result<Config> {
         let cluster_cidr = Cidr::parse(&args.cluster_cidr).context("--cluster-cidr")?;
         let service_cidr = Cidr::parse(&args.service_cidr).context("--service-cidr")?;
         ensure!(
@@ -144,7 +144,7 @@ impl Cidr {
     ///
     /// # Errors
     /// When it is no IPv4 network.
-    pub fn parse(text: &str) -> Result<Cidr> {
+    pub(crate) fn parse(text: &str) -> Result<Cidr> {
         let parsed = text.split_once('/').and_then(|(network, prefix)| {
             Some(Cidr { network: network.parse().ok()?, prefix: prefix.parse().ok().filter(|p| *p <= 32)? })
         });
@@ -159,7 +159,7 @@ impl Cidr {
     }
 
     /// The address this far into the network.
-    pub fn nth(self, offset: u32) -> Ipv4Addr {
+    pub(crate) fn nth(self, offset: u32) -> Ipv4Addr {
         Ipv4Addr::from(u32::from(self.network).wrapping_add(offset))
     }
 

@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
-use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 
 use anyhow::{Context, Result};
@@ -21,15 +20,13 @@ use tower::ServiceExt;
 
 use crate::admin;
 use crate::args::PodNetwork;
+use crate::cluster::Task;
 use crate::config::Config;
 
 /// Every node gets so much of the cluster's addresses; this one gets the first part.
 const NODE_PREFIX: u8 = 18;
 /// The largest answer of the kubelet's API that this program reads itself.
 const ANSWER_BYTES_MAX: usize = 64 << 20;
-
-/// A part of the node that runs until shutdown.
-pub(crate) type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// This process's node.
 #[derive(Clone)]

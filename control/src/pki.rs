@@ -60,7 +60,7 @@ impl Pki {
     ///
     /// # Errors
     /// When the directory cannot be read or written, or holds something that is no key or certificate.
-    pub fn open(directory: &Path, reach: &Reach, now: OffsetDateTime) -> Result<Pki> {
+    pub(crate) fn open(directory: &Path, reach: &Reach, now: OffsetDateTime) -> Result<Pki> {
         fs::create_dir_all(directory).with_context(|| format!("create `{}`", directory.display()))?;
         let authority = Authority::open(directory, now)?;
         let admin = authority.leaf(&directory.join("admin"), admin_params(), now)?;

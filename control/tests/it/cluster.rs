@@ -98,11 +98,6 @@ impl Cluster {
         Ok(String::from_utf8(output.stdout)?.trim().to_owned())
     }
 
-    /// The server's process id.
-    pub fn pid(&self) -> u32 {
-        self.child.id().expect("it runs until it is killed")
-    }
-
     /// Gives an image file a name, through the same command a user runs.
     pub async fn import(&self, file: &Path, reference: &str) -> Result<()> {
         let output = Command::new(env!("CARGO_BIN_EXE_coracle"))
