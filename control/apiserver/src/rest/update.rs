@@ -4,8 +4,10 @@ use axum::response::Response;
 use http::StatusCode;
 use serde_json::Value;
 
+use crate::authz::{Attributes, Decision, forbidden};
 use crate::error::Failure;
 use crate::object::Fields;
+use crate::request::RequestInfo;
 use crate::rest::answer;
 use crate::rest::modify::{By, modify};
 use crate::rest::{Call, create, decode, options, scale};
@@ -21,8 +23,9 @@ pub(super) async fn update(call: &Call, body: &[u8]) -> Result<Response, Failure
         return scale::answer(call, &shown.into_tree());
     }
     if call.owner.create_on_update && call.subresource.is_none() {
-        let found = call.server.registry.storage.get(&call.key()).await?;
+        let found = call.server.registry.storage.get(&call.checked_key()?).await?;
         if found.is_none() {
+            may_create(call).await?;
             // A version was meant for an object that is gone.
             object.remove("metadata.resourceVersion");
             let shown = create::insert(call, object, options).await?;
@@ -31,6 +34,15 @@ pub(super) async fn update(call: &Call, body: &[u8]) -> Result<Response, Failure
     }
     let shown = modify(call, options, By::Update, |_| Ok(object.clone())).await?;
     answer::object(call, StatusCode::OK, shown)
+}
+
+/// Whoever makes an object by PUT must be allowed to create it, and not only to update it.
+async fn may_create(call: &Call) -> Result<(), Failure> {
+    let info = RequestInfo { verb: "create".to_owned(), ..call.info.clone() };
+    match call.server.authorizer.authorize(Attributes { user: &call.user, info: &info }).await {
+        Decision::Allow { .. } => Ok(()),
+        Decision::Deny { reason } | Decision::NoOpinion { reason } => Err(forbidden(&call.user, &info, &reason)),
+    }
 }
 
 /// The name that a body may have, given its path.

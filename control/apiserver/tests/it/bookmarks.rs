@@ -28,7 +28,7 @@ async fn json_of(body: Body) -> Value {
 async fn a_bookmark_counts_the_changes_of_other_kinds() {
     let server = serve::server().await;
     let path = "/api/v1/configmaps?watch=true&allowWatchBookmarks=true&timeoutSeconds=90&resourceVersion=1";
-    ask(&server, "POST", "/api/v1/namespaces", json!({"metadata": {"name": "d"}})).await;
+    let _made = ask(&server, "POST", "/api/v1/namespaces", json!({"metadata": {"name": "d"}})).await;
     let watch = ask(&server, "GET", path, json!({})).await;
     let secret = ask(&server, "POST", "/api/v1/namespaces/d/secrets", json!({"metadata": {"name": "s"}})).await;
     let secret = json_of(secret).await;

@@ -5,5 +5,6 @@ mod bootstrap;
 mod encodings;
 mod openid;
 mod oracle;
+mod put;
 mod replay;
 mod serve;
