@@ -213,7 +213,7 @@ fn server_config(config: &Config, pki: &Pki, storage: Arc<dyn Storage>) -> Resul
     let key = jwt::Key::from_pem(&pki.token_key_pem).context("read the key that signs tokens")?;
     let tokens = Arc::new(Tokens::new(key, ISSUER.to_owned(), storage.clone()));
     let (authorizer, rbac) = authz::built_in(&storage);
-    let endpoints = [authn::endpoints(&tokens), authz::endpoints(), resources::core::pod::endpoint::endpoints()];
+    let endpoints = [authn::endpoints(&tokens), authz::endpoints(), resources::core::endpoints()];
     let mut authenticators: Vec<Arc<dyn authn::Authenticator>> = vec![Arc::new(X509)];
     for (token, user) in &config.tokens {
         authenticators.push(Arc::new(authn::StaticToken { token: token.clone(), user: user.clone() }));

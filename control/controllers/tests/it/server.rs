@@ -60,7 +60,7 @@ async fn server() -> Server {
     let issuer = "https://kubernetes.default.svc.cluster.local".to_owned();
     let tokens = Arc::new(Tokens::new(Key::generate(), issuer, storage.clone()));
     let (authorizer, rbac) = authz::built_in(&storage);
-    let endpoints = [authn::endpoints(&tokens), authz::endpoints(), resources::core::pod::endpoint::endpoints()];
+    let endpoints = [authn::endpoints(&tokens), authz::endpoints(), resources::core::endpoints()];
     let server = Server::new(Config {
         storage: storage.clone(),
         resources: resources::all(),
