@@ -19,6 +19,7 @@ const DIFFERENCE_LINES_MAX: usize = 60;
 const UNEXPLAINED: &str = "unexplained";
 
 #[test]
+#[expect(clippy::print_stdout, reason = "differences are for whoever runs the test")]
 fn transcripts_pass_but_for_those_listed() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/oracle");
     let wanted = std::env::var("REPLAY").ok();
