@@ -41,6 +41,7 @@ struct Step {
 /// When a README does not do what it says, or nothing could be run.
 pub(crate) fn run(root: &Path, arguments: impl Iterator<Item = String>) -> Result<()> {
     let options = Options::parse(root, arguments)?;
+    crate::guests::build(root)?;
     let (mut passed, mut failed) = (0, 0);
     for kubectl in &options.kubectls {
         let server = Server::start(&options.coracle, kubectl)?;
@@ -102,7 +103,7 @@ impl Server {
         }
         let log = fs::File::create(directory.join("server.log"))?;
         let child = Command::new(coracle)
-            .args(["server", "--https-listen", "127.0.0.1:0", "--data-dir"])
+            .args(["server", "--https-listen", "127.0.0.1:0", "--pod-network", "loopback", "--data-dir"])
             .arg(directory.join("data"))
             .arg("--write-kubeconfig")
             .arg(directory.join("kubeconfig"))

@@ -1,3 +1,5 @@
+//! Every row is whole, and no two are the same.
+
 use std::collections::BTreeSet;
 
 use super::all;

@@ -1,3 +1,5 @@
+//! How templates are defaulted and checked.
+
 use serde_json::{Value, json};
 
 use super::{default, spec, validate};
