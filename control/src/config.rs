@@ -33,6 +33,7 @@ pub(crate) struct Config {
     /// Services' addresses.
     pub service_cidr: Cidr,
     /// How this host binds the addresses of pods and Services.
+    #[cfg_attr(not(feature = "node"), expect(dead_code, reason = "only a node asks"))]
     pub pod_network: PodNetwork,
     /// Keep objects in memory only.
     pub in_memory: bool,
@@ -43,6 +44,7 @@ pub(crate) struct Config {
     /// Whether the scheduler runs.
     pub scheduler: bool,
     /// Whether the node runs.
+    #[cfg_attr(not(feature = "node"), expect(dead_code, reason = "only a node asks"))]
     pub node: bool,
 }
 

@@ -1,10 +1,13 @@
 //! Composition root: reads the command line, starts what it asks for, and says how it ended.
 
+#[cfg(feature = "node")]
 mod admin;
 mod args;
 mod cluster;
 mod config;
+#[cfg(feature = "node")]
 mod demo;
+#[cfg(feature = "node")]
 mod image;
 mod kubeconfig;
 mod log;
@@ -51,10 +54,14 @@ fn run(command: Command) -> Result<()> {
     runtime.block_on(async {
         match command {
             Command::Server(server) => server::run(config::Config::new(server)?).await,
+            #[cfg(feature = "node")]
             Command::Demo(demo) => demo::run(demo).await,
+            #[cfg(feature = "node")]
             Command::Image(image) => image::run(image).await,
+            #[cfg(feature = "node")]
             Command::Address(address) => image::address(address).await,
-            Command::Compile(_) => anyhow::bail!("this build has no node, and so no compiler"),
+            // Of a whole build only `compile`, which `main` has answered.
+            _ => anyhow::bail!("this build of coracle has no node: build it with the feature `node`"),
         }
     })
 }

@@ -18,7 +18,8 @@ pub struct Cluster {
     pub client: kube::Client,
     /// Its data directory, which outlives the process.
     pub data: PathBuf,
-    child: Child,
+    /// The process.
+    pub child: Child,
 }
 
 /// How a server is started.
