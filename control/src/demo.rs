@@ -147,7 +147,7 @@ async fn get(cluster: &Cluster, address: SocketAddr) -> Result<String> {
 async fn show_pods(cluster: &Cluster, client: &kube::Client) -> Result<()> {
     let pods = Api::<Pod>::default_namespaced(client.clone()).list(&ListParams::default()).await?;
     let memory = cluster.node()?.memory_by_pod().await?;
-    let mut rows = vec![["POD".to_owned(), "STATUS".to_owned(), "IP".to_owned(), "MEMORY".to_owned()]];
+    let mut rows = vec![["POD".to_owned(), "STATUS".to_owned(), "IP".to_owned(), "GUEST MEMORY".to_owned()]];
     for pod in &pods {
         let status = pod.status.clone().unwrap_or_default();
         let used = pod.uid().and_then(|uid| memory.get(&uid).copied());
