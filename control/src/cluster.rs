@@ -5,6 +5,7 @@
 //! store talks to the API server, in process and as itself.
 
 use std::net::{IpAddr, SocketAddr};
+use std::os::unix::fs::DirBuilderExt;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -80,7 +81,7 @@ impl Cluster {
         #[cfg(feature = "node")]
         let parts = server::Config { nodes: Some(connector.clone()), ..parts };
         let mut cluster = Cluster {
-            url: format!("https://{address}"),
+            url: format!("https://{}", dialled(address)),
             server: Server::new(parts),
             storage,
             #[cfg(feature = "node")]
@@ -263,6 +264,14 @@ fn reach(config: &Config, address: SocketAddr) -> Reach {
         addresses.push(address.ip());
     }
     Reach { names, addresses }
+}
+
+/// Where clients on this machine dial a listener.
+fn dialled(address: SocketAddr) -> SocketAddr {
+    match address.ip() {
+        ip if ip.is_unspecified() => SocketAddr::new([127, 0, 0, 1].into(), address.port()),
+        _ => address,
+    }
 }
 
 async fn join(tasks: &mut JoinSet<()>) {
