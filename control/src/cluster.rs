@@ -69,7 +69,9 @@ impl Cluster {
     /// # Errors
     /// When the data directory cannot be used, or an address is taken.
     pub(crate) async fn start(config: Config) -> Result<Cluster> {
-        std::fs::create_dir_all(&config.data_dir).with_context(|| format!("create `{}`", config.data_dir.display()))?;
+        // Keys, Secrets and logs are nobody else's.
+        let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&config.data_dir);
+        made.with_context(|| format!("create `{}`", config.data_dir.display()))?;
         let storage = open_storage(&config)?;
         let listener = TcpListener::bind(config.https_listen).await;
         let listener = listener.with_context(|| format!("listen on {}", config.https_listen))?;
