@@ -1,11 +1,16 @@
 //! `coracle server`: runs a cluster until it is told to stop.
 
+use std::time::Duration;
+
 use anyhow::{Context, Result};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::info;
 
 use crate::cluster::Cluster;
 use crate::config::Config;
+
+/// How long after the start a server has settled.
+const SETTLE: Duration = Duration::from_secs(3);
 
 /// Runs the cluster.
 ///
@@ -20,8 +25,16 @@ pub(crate) async fn run(config: Config) -> Result<()> {
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
+        () = settle() => {}
     }
     info!("stopping");
     cluster.stop().await;
     Ok(())
+}
+
+/// Gives back the memory that only the start needed, and never ends.
+async fn settle() {
+    tokio::time::sleep(SETTLE).await;
+    runtime::process::settle();
+    std::future::pending().await
 }

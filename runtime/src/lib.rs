@@ -26,6 +26,7 @@ mod memory;
 mod module;
 mod network;
 mod place;
+pub mod process;
 mod program;
 mod state;
 
