@@ -9,16 +9,15 @@ use http::header::{ACCEPT, CONTENT_TYPE, HeaderName};
 use crate::error::Failure;
 use crate::field::{self, Path};
 use crate::query::Parameters;
+use clause::{Clause, Target};
 
+mod clause;
 pub mod yaml;
 
 /// The media types that bodies and answers may have, as error messages list them.
 const MEDIA_TYPES: [&str; 3] = ["application/json", "application/yaml", "application/vnd.kubernetes.protobuf"];
 /// The same for watches.
 const STREAM_MEDIA_TYPES: &str = "application/json;stream=watch, application/vnd.kubernetes.protobuf;stream=watch";
-/// The most clauses of an Accept header that are looked at.
-const CLAUSES_MAX: usize = 64;
-
 /// How an answer is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Media {
@@ -111,7 +110,7 @@ pub fn negotiate(headers: &HeaderMap, query: &Parameters, offer: Offer) -> Resul
     if header.trim().is_empty() {
         return Ok(Accept { pretty, ..Accept::default() });
     }
-    let clauses = parse(&header);
+    let clauses = clause::parse(&header);
     let known = |clause: &Clause| clause.media == "*/*" || MEDIA_TYPES.contains(&clause.media);
     if !clauses.iter().any(known)
         && let Some(streams) = representations(offer)
@@ -147,7 +146,7 @@ fn representations(offer: Offer) -> Option<String> {
 /// The form of an error's body: as the client wants it if that can be known, else JSON.
 pub fn media_for_errors(headers: &HeaderMap) -> Media {
     let header = text(headers, &ACCEPT);
-    parse(&header).iter().find_map(|clause| media(clause.media)).unwrap_or_default()
+    clause::parse(&header).iter().find_map(|clause| media(clause.media)).unwrap_or_default()
 }
 
 /// How a request's body is encoded.
@@ -185,69 +184,9 @@ pub fn content_type(headers: &HeaderMap) -> String {
     text(headers, &CONTENT_TYPE).split(';').next().unwrap_or_default().trim().to_owned()
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Target {
-    Plain,
-    Table(MetaVersion),
-    Metadata(MetaVersion),
-    MetadataList(MetaVersion),
-    Discovery,
-    Unknown,
-}
-
-#[derive(Debug)]
-struct Clause<'a> {
-    media: &'a str,
-    /// In thousandths.
-    quality: u32,
-    target: Target,
-    stream: Option<&'a str>,
-    pretty: bool,
-}
-
 fn text(headers: &HeaderMap, name: &HeaderName) -> String {
     let values: Vec<&str> = headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).collect();
     values.join(",")
-}
-
-/// The clauses of an Accept header, best first.
-fn parse(header: &str) -> Vec<Clause<'_>> {
-    let clauses = header.split(',').map(str::trim).filter(|clause| !clause.is_empty());
-    let mut clauses: Vec<Clause> = clauses.take(CLAUSES_MAX).map(parse_clause).collect();
-    clauses.sort_by_key(|clause| std::cmp::Reverse(clause.quality));
-    clauses
-}
-
-fn parse_clause(clause: &str) -> Clause<'_> {
-    let mut parts = clause.split(';').map(str::trim);
-    let media = parts.next().unwrap_or_default();
-    let parameters: Vec<(&str, &str)> = parts.filter_map(|part| part.split_once('=')).collect();
-    let get = |name: &str| parameters.iter().find(|(key, _)| *key == name).map(|(_, value)| *value);
-    let quality = get("q").and_then(|q| q.parse::<f32>().ok()).unwrap_or(1.0);
-    Clause {
-        media,
-        // Thousandths of a number between 0 and 1.
-        quality: (quality.clamp(0.0, 1.0) * 1000.0) as u32,
-        target: target(get("as"), get("g"), get("v")),
-        stream: get("stream"),
-        pretty: get("pretty") == Some("1"),
-    }
-}
-
-fn target(kind: Option<&str>, group: Option<&str>, version: Option<&str>) -> Target {
-    let Some(kind) = kind else { return Target::Plain };
-    let version = match (group, version) {
-        (Some("apidiscovery.k8s.io"), Some("v2")) if kind == "APIGroupDiscoveryList" => return Target::Discovery,
-        (Some("meta.k8s.io"), Some("v1")) => MetaVersion::V1,
-        (Some("meta.k8s.io"), Some("v1beta1")) => MetaVersion::V1Beta1,
-        _ => return Target::Unknown,
-    };
-    match kind {
-        "Table" => Target::Table(version),
-        "PartialObjectMetadata" => Target::Metadata(version),
-        "PartialObjectMetadataList" => Target::MetadataList(version),
-        _ => Target::Unknown,
-    }
 }
 
 fn media(name: &str) -> Option<Media> {

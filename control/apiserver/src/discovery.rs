@@ -3,8 +3,6 @@
 //! Documents are made when they are asked for: clients cache them for hours, and the rows they come from are here anyway.
 
 use axum::response::Response;
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use http::header::{CONTENT_TYPE, ETAG, IF_NONE_MATCH, VARY};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use serde_json::{Value, json};
@@ -14,15 +12,14 @@ use crate::content::{self, Accept, Form, Media, Offer};
 use crate::error::Failure;
 use crate::filters::refuse;
 use crate::query::Parameters;
-use crate::registry::resource::{Gvk, Resource, Scope, Subresource, Verb};
+use crate::registry::resource::{Gvk, Resource};
 use crate::rest::answer;
+
+mod entry;
 
 /// What an aggregated answer says of itself beside its media type.
 const AGGREGATED_JSON: &str = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
 const AGGREGATED_YAML: &str = "application/yaml;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
-/// How many bytes of a hash make a `storageVersionHash`.
-const STORAGE_HASH_BYTES: usize = 8;
-
 /// The rows that discovery tells of.
 pub struct Documents {
     resources: Vec<Resource>,
@@ -164,7 +161,7 @@ impl Documents {
     fn resource_list(&self, group: &str, version: &str) -> Option<Value> {
         let kinds = self.kinds(group, version);
         let api_version = kinds.first()?.gvk.api_version();
-        let resources: Vec<Value> = kinds.into_iter().flat_map(list_entries).collect();
+        let resources: Vec<Value> = kinds.into_iter().flat_map(entry::list_entries).collect();
         let mut list = json!({"kind": "APIResourceList", "groupVersion": api_version, "resources": resources});
         // Upstream writes the core group's list without an apiVersion.
         if !group.is_empty() {
@@ -184,7 +181,7 @@ impl Documents {
 
     fn aggregated_group(&self, group: &str) -> Value {
         let version = |version: &str| {
-            let resources: Vec<Value> = self.kinds(group, version).into_iter().map(aggregated_entry).collect();
+            let resources: Vec<Value> = self.kinds(group, version).into_iter().map(entry::aggregated_entry).collect();
             json!({"version": version, "resources": resources, "freshness": "Current"})
         };
         let versions: Vec<Value> = self.versions(group).into_iter().map(version).collect();
@@ -220,93 +217,9 @@ fn api_versions() -> Value {
     })
 }
 
-/// A kind and its subresources as rows of an `APIResourceList`.
-fn list_entries(resource: &Resource) -> Vec<Value> {
-    let namespaced = resource.scope == Scope::Namespaced;
-    let mut entry = json!({
-        "name": &*resource.plural, "singularName": &*resource.singular, "namespaced": namespaced,
-        "kind": &*resource.gvk.kind, "verbs": words(resource.verbs),
-    });
-    if !resource.short_names.is_empty() {
-        entry["shortNames"] = json!(resource.short_names);
-    }
-    if !resource.categories.is_empty() {
-        entry["categories"] = json!(resource.categories);
-    }
-    if resource.verbs.contains(&Verb::Watch) {
-        // A view is stored as the kind that it shows.
-        let stored = resource.view.map(|view| Gvk::new(view.of.0, view.of.1, &resource.gvk.kind));
-        entry["storageVersionHash"] = storage_version_hash(stored.as_ref().unwrap_or(&resource.gvk)).into();
-    }
-    let mut subresources: Vec<&Subresource> = resource.subresources.iter().collect();
-    subresources.sort_by_key(|subresource| subresource.name);
-    let below = subresources.into_iter().map(|subresource| {
-        let mut entry = json!({
-            "name": format!("{}/{}", resource.plural, subresource.name), "singularName": "", "namespaced": namespaced,
-            "kind": subresource.body.map_or(&*resource.gvk.kind, |(_, _, kind)| kind), "verbs": words(subresource.verbs),
-        });
-        if let Some((group, version, _)) = subresource.body.filter(|(group, _, _)| !group.is_empty()) {
-            entry["group"] = group.into();
-            entry["version"] = version.into();
-        }
-        entry
-    });
-    std::iter::once(entry).chain(below).collect()
-}
-
-/// A kind with its subresources as aggregated discovery shows it.
-fn aggregated_entry(resource: &Resource) -> Value {
-    let kind = |group: &str, version: &str, kind: &str| json!({"group": group, "version": version, "kind": kind});
-    let mut entry = json!({
-        "resource": &*resource.plural, "responseKind": kind("", "", &resource.gvk.kind),
-        "scope": if resource.scope == Scope::Namespaced { "Namespaced" } else { "Cluster" },
-        "singularResource": &*resource.singular, "verbs": words(resource.verbs),
-    });
-    if !resource.short_names.is_empty() {
-        entry["shortNames"] = json!(resource.short_names);
-    }
-    if !resource.categories.is_empty() {
-        entry["categories"] = json!(resource.categories);
-    }
-    let mut subresources: Vec<&Subresource> = resource.subresources.iter().collect();
-    subresources.sort_by_key(|subresource| subresource.name);
-    let below: Vec<Value> = subresources
-        .into_iter()
-        .map(|subresource| {
-            let response_kind = match subresource.body {
-                Some(("", _, name)) => kind("", "", name),
-                Some((group, version, name)) => kind(group, version, name),
-                None => kind("", "", &resource.gvk.kind),
-            };
-            json!({"subresource": subresource.name, "responseKind": response_kind, "verbs": words(subresource.verbs)})
-        })
-        .collect();
-    if !below.is_empty() {
-        entry["subresources"] = below.into();
-    }
-    entry
-}
-
-fn words(verbs: &[Verb]) -> Vec<&'static str> {
-    let mut words: Vec<&'static str> = verbs.iter().map(|verb| verb.as_str()).collect();
-    words.sort_unstable();
-    words
-}
-
-/// Which form objects are stored in, as upstream hashes it.
-fn storage_version_hash(gvk: &Gvk) -> String {
-    let digest = Sha256::digest(format!("{}/{}/{}", gvk.group, gvk.version, gvk.kind));
-    STANDARD.encode(&digest[..STORAGE_HASH_BYTES])
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_hash_is_upstreams() {
-        assert_eq!(storage_version_hash(&Gvk::new("apps", "v1", "DaemonSet")), "dd7pWHUlMKQ=");
-    }
 
     #[test]
     fn only_four_shapes_of_path_are_discovery() {

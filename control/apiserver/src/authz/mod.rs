@@ -14,6 +14,7 @@ mod masters;
 pub mod node;
 mod rbac;
 pub mod review;
+mod role;
 pub mod rule;
 mod union;
 

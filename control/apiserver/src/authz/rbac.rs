@@ -11,11 +11,11 @@ use std::sync::Arc;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use parking_lot::Mutex;
-use serde::Deserialize;
 use storage::{Key, Object, Paging, Query, Storage, Watch};
 
 use crate::authn::MASTERS;
 use crate::authz::binding::{Binding, RoleRef};
+use crate::authz::role::Role;
 use crate::authz::rule::Rule;
 use crate::authz::{Attributes, Authorizer, Decision};
 use crate::field::quote;
@@ -72,23 +72,6 @@ pub struct Held {
     pub rules: Vec<Rule>,
     /// Roles that are bound and not there.
     pub errors: Vec<String>,
-}
-
-/// What counts of a role.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Role {
-    #[serde(default)]
-    rules: Option<Vec<Rule>>,
-    #[serde(default)]
-    aggregation_rule: Option<Aggregation>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Aggregation {
-    #[serde(default)]
-    cluster_role_selectors: Vec<serde_json::Value>,
 }
 
 // === impl Rbac ===
@@ -179,7 +162,7 @@ impl Rbac {
             rules.extend(role.rules.unwrap_or_default());
             let Some(aggregation) = role.aggregation_rule else { continue };
             for candidate in self.list(CLUSTER_ROLES).await? {
-                let selected = aggregation.cluster_role_selectors.iter().any(|s| selects(s, &candidate.index.labels));
+                let selected = aggregation.selects(&candidate.index.labels);
                 if selected && seen.len() < ROLES_AGGREGATED_MAX && seen.insert(candidate.key.clone()) {
                     waiting.push(candidate);
                 }
@@ -296,24 +279,4 @@ fn reason(errors: &[String]) -> String {
         [one] => format!("rbac: RBAC: {one}"),
         several => format!("rbac: RBAC: [{}]", several.join(", ")),
     }
-}
-
-/// Whether a `LabelSelector` selects an object with these labels.
-fn selects(selector: &serde_json::Value, labels: &[(Box<str>, Box<str>)]) -> bool {
-    use crate::object::Fields;
-    let value_of = |key: &str| labels.iter().find(|(k, _)| **k == *key).map(|(_, value)| &**value);
-    let equal = selector.at("matchLabels").and_then(serde_json::Value::as_object);
-    let equal = equal.into_iter().flatten().all(|(key, value)| value_of(key) == value.as_str());
-    equal
-        && selector.list_at("matchExpressions").iter().all(|expression| {
-            let value = value_of(expression.str_at("key"));
-            let listed = || expression.list_at("values").iter().any(|v| v.as_str() == value);
-            match expression.str_at("operator") {
-                "In" => value.is_some() && listed(),
-                "NotIn" => value.is_none() || !listed(),
-                "Exists" => value.is_some(),
-                "DoesNotExist" => value.is_none(),
-                _ => false,
-            }
-        })
 }

@@ -4,6 +4,7 @@ pub mod allocator;
 mod range;
 pub mod resource;
 pub mod strategy;
+pub mod view;
 
 use std::sync::Arc;
 

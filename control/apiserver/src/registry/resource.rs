@@ -7,6 +7,7 @@ use storage::Durability;
 
 use crate::object::Fields;
 use crate::registry::strategy::{Plain, Strategy};
+use crate::registry::view::View;
 
 /// What can be done to a resource, in RBAC's words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -140,19 +141,6 @@ pub struct Resource {
     pub delete_warning: &'static str,
     /// Set when objects are stored as another kind: everything but decoding and encoding follows that kind's row.
     pub view: Option<View>,
-}
-
-/// A kind that is another kind seen through other field names (`events.k8s.io` over core events).
-#[derive(Clone, Copy)]
-pub struct View {
-    /// Group, version and plural of the row that owns the objects.
-    pub of: (&'static str, &'static str, &'static str),
-    /// This kind's form turned into the stored one.
-    pub to_stored: fn(Value) -> Value,
-    /// The stored form turned into this kind's.
-    pub from_stored: fn(Value) -> Value,
-    /// This kind's selectable fields and what the owner calls them.
-    pub field_names: &'static [(&'static str, &'static str)],
 }
 
 // === impl Resource ===

@@ -1,3 +1,5 @@
+//! What must hold for every row of every kind.
+
 //! Every row is whole, and no two are the same.
 
 use std::collections::BTreeSet;

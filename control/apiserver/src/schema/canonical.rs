@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Value};
 
-use super::table::{Field, Kind, Presence, Shape, Type};
+use super::kind::{Kind, Presence, Shape};
+use super::table::{Field, Type};
 
 /// Brings an object to the form in which it is stored and answered: always-written members are there, empty
 /// `omitempty` ones are not. Members that the type does not know are left alone. Idempotent.

@@ -4,6 +4,7 @@ pub mod base64;
 pub mod canonical;
 pub mod decode;
 pub mod json;
+mod kind;
 pub mod quantity;
 mod table;
 pub mod time;
@@ -11,8 +12,9 @@ pub mod yaml;
 
 pub use canonical::{canonicalise, check};
 pub(crate) use canonical::{float, zero};
+pub use kind::{Kind, ListRule, PatchRule, Presence, Shape};
 pub use quantity::Quantity;
-pub use table::{Field, Kind, ListRule, PatchRule, Presence, Shape, Type, all, find, find_kind};
+pub use table::{Field, Type, all, find, find_kind};
 
 #[cfg(test)]
 mod tests;

@@ -7,6 +7,8 @@ use std::fmt;
 
 use thiserror::Error;
 
+mod read;
+
 const NANO: i128 = 1_000_000_000;
 const NANOS_MAX: i128 = i128::MAX / 1024;
 
@@ -60,13 +62,6 @@ pub struct Quantity {
     text: Option<Box<str>>,
 }
 
-struct Parts<'a> {
-    negative: bool,
-    whole: &'a str,
-    fraction: &'a str,
-    suffix: &'a str,
-}
-
 // === impl Quantity ===
 
 impl Quantity {
@@ -75,20 +70,10 @@ impl Quantity {
     /// # Errors
     /// If the text is no quantity.
     pub fn parse(text: &str) -> Result<Quantity, QuantityError> {
-        let parts = split(text)?;
-        let (format, exponent) = suffix(parts.suffix)?;
-        let digits = format!("{}{}", parts.whole, parts.fraction);
-        let value = digits
-            .bytes()
-            .fold(0_i128, |sum, d| sum.saturating_mul(10).saturating_add(i128::from(d - b'0')).min(NANOS_MAX));
-        let fraction = i32::try_from(parts.fraction.len()).unwrap_or(i32::MAX);
-        let (magnitude, kept) = match format {
-            Format::Binary => binary(value, exponent, fraction, &parts),
-            Format::Decimal | Format::Exponent => decimal(value, exponent.saturating_sub(fraction), &digits),
-        };
+        let read::Reading { negative, magnitude, format, kept } = read::read(text)?;
         let fractional = format == Format::Binary && magnitude < NANO;
         let format = if fractional { Format::Decimal } else { format };
-        let nanos = if parts.negative { -magnitude } else { magnitude };
+        let nanos = if negative { -magnitude } else { magnitude };
         Ok(Quantity { nanos, format, text: kept.then(|| text.into()) })
     }
 
@@ -217,72 +202,6 @@ impl fmt::Display for Quantity {
             }
         }
     }
-}
-
-fn split(text: &str) -> Result<Parts<'_>, QuantityError> {
-    if text.is_empty() {
-        return Err(QuantityError::Format);
-    }
-    let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
-    let rest = unsigned.trim_start_matches('0');
-    let (whole, rest) = rest.split_at(digits(rest));
-    let (fraction, suffix) = match rest.strip_prefix('.') {
-        Some(rest) => rest.split_at(digits(rest)),
-        None => ("", rest),
-    };
-    let exponent = suffix.trim_start_matches(|c| "eEinumkKMGTP".contains(c));
-    let exponent = exponent.strip_prefix(['+', '-']).unwrap_or(exponent);
-    if digits(exponent) != exponent.len() {
-        return Err(QuantityError::Format);
-    }
-    let whole = if whole.is_empty() { "0" } else { whole };
-    Ok(Parts { negative: text.starts_with('-'), whole, fraction, suffix })
-}
-
-fn digits(text: &str) -> usize {
-    text.bytes().take_while(u8::is_ascii_digit).count()
-}
-
-fn suffix(text: &str) -> Result<(Format, i32), QuantityError> {
-    if let Some((_, format, exponent)) = SUFFIXES.iter().find(|(suffix, _, _)| *suffix == text) {
-        return Ok((*format, *exponent));
-    }
-    let exponent = text.strip_prefix(['e', 'E']).and_then(|rest| rest.parse().ok());
-    exponent.map(|e| (Format::Exponent, e)).ok_or(QuantityError::Suffix)
-}
-
-/// Nanos of `value * 10^exponent`, and whether upstream keeps the text as it is.
-fn decimal(value: i128, exponent: i32, digits: &str) -> (i128, bool) {
-    let kept = digits.len() <= 18 && exponent >= -9 && exponent % 3 == 0;
-    let kept = kept && !digits.ends_with("000") && !digits.starts_with('0');
-    (scale(value, exponent.saturating_add(9)), kept)
-}
-
-/// `value * 10^power`, rounded up where it is finer than that.
-fn scale(value: i128, power: i32) -> i128 {
-    let factor = 10_i128.checked_pow(power.unsigned_abs());
-    match (power >= 0, factor) {
-        (true, Some(factor)) => value.checked_mul(factor).map_or(NANOS_MAX, |n| n.min(NANOS_MAX)),
-        (true, None) => {
-            if value == 0 {
-                0
-            } else {
-                NANOS_MAX
-            }
-        }
-        (false, Some(factor)) => value / factor + i128::from(value % factor != 0),
-        (false, None) => i128::from(value != 0),
-    }
-}
-
-/// Nanos of a binary amount, which is capped at what 64 bits hold, and whether upstream keeps the text as it is.
-fn binary(value: i128, exponent: i32, fraction: i32, parts: &Parts<'_>) -> (i128, bool) {
-    let cap = i128::from(i64::MAX) * NANO;
-    let exact = value.checked_mul(1_i128 << exponent);
-    let magnitude = exact.map_or(cap, |units| scale(units, 9 - fraction)).min(cap);
-    let whole_digits = i32::try_from(parts.whole.len()).unwrap_or(i32::MAX);
-    let short = fraction == 0 && 14 - whole_digits - exponent * 3 / 10 >= 0;
-    (magnitude, short && value & 7 != 0 && magnitude < cap)
 }
 
 fn round(nanos: i128, unit: i128) -> i64 {

@@ -4,7 +4,8 @@ use serde_json::{Map, Value, json};
 use storage::Durability;
 
 use crate::object::{Fields, as_map};
-use crate::registry::resource::{Gvk, Resource, Scope, View};
+use crate::registry::resource::{Gvk, Resource, Scope};
+use crate::registry::view::View;
 use crate::resources::core::event;
 
 /// What this group calls a field, and what the core group does.

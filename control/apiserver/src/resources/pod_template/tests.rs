@@ -1,3 +1,5 @@
+//! Defaults and validation of pod templates, by cases.
+
 //! How templates are defaulted and checked.
 
 use serde_json::{Value, json};

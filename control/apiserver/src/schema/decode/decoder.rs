@@ -5,7 +5,8 @@ use std::collections::HashSet;
 use serde_json::{Map, Value};
 
 use crate::schema::json::{Reader, Token};
-use crate::schema::table::{Field, Kind, Shape, Type};
+use crate::schema::kind::{Kind, Shape};
+use crate::schema::table::{Field, Type};
 use crate::schema::time::{self, Precision};
 use crate::schema::{Quantity, base64, canonical, find};
 
