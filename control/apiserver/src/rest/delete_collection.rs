@@ -27,7 +27,7 @@ pub async fn delete_collection(call: &Call, body: &[u8]) -> Result<Response, Fai
         let deleted: Vec<_> = some.iter().map(|object| delete_one(call, &object.key, &options).boxed()).collect();
         join_all(deleted).await.into_iter().collect::<Result<(), _>>()?;
     }
-    list::answer(call, page)
+    list::page::answer(call, page)
 }
 
 async fn delete_one(call: &Call, key: &Key, options: &options::Delete) -> Result<(), Failure> {

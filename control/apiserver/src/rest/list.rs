@@ -1,20 +1,17 @@
 //! GET of a collection: pages of stored bytes, consistent at one revision, spliced together without parsing.
 
 use axum::response::Response;
-use bytes::Bytes;
-use http::StatusCode;
-use serde_json::{Value, json};
 use storage::{Object, Page, Paging, Query, Revision};
 
-use crate::content::{Form, Media, MetaVersion};
 use crate::error::Failure;
-use crate::field::{self, Error, Path};
-use crate::object::Fields;
+use crate::field;
 use crate::query::parse_uint;
 use crate::rest::continuation::Token;
-use crate::rest::{Call, answer as answers, options};
+use crate::rest::{Call, options};
 use crate::selector::{FieldSelector, LabelSelector, Selection};
-use crate::{stored, table};
+
+mod check;
+pub(super) mod page;
 
 /// How many objects are looked at in one step of a list with selectors and a limit.
 const SCAN_OBJECTS: usize = 500;
@@ -58,7 +55,7 @@ pub struct Found {
 pub async fn list(call: &Call) -> Result<Response, Failure> {
     let listing = Listing::of(call, For::List)?;
     let found = listing.read(call).await?;
-    answer(call, found)
+    page::answer(call, found)
 }
 
 // === impl Listing ===
@@ -78,8 +75,8 @@ impl Listing {
             return Err(Failure::bad_request("fieldSelector metadata.name doesn't match requested name"));
         }
         let errors = match what {
-            For::List => check_list(call),
-            For::Watch => check_watch(call),
+            For::List => check::for_list(call),
+            For::Watch => check::for_watch(call),
         };
         if !errors.is_empty() {
             return Err(options::invalid("ListOptions", &errors));
@@ -187,101 +184,6 @@ impl Listing {
     }
 }
 
-/// Answers with a page in the form that was asked for.
-pub fn answer(call: &Call, found: Found) -> Result<Response, Failure> {
-    let mut metadata = json!({"resourceVersion": found.revision.0.to_string()});
-    if let Some(token) = &found.token {
-        metadata["continue"] = token.encode().into();
-    }
-    if let Some(remaining) = found.remaining {
-        metadata["remainingItemCount"] = remaining.into();
-    }
-    let accept = call.accept;
-    match accept.form {
-        Form::Metadata(_) => Err(Failure::not_acceptable(format!(
-            "you requested PartialObjectMetadata, but the requested object is a list (*{}.{}List)",
-            answers::internal_package(&call.resource.gvk.group),
-            call.resource.gvk.kind
-        ))),
-        Form::MetadataList(version) => Ok(metadata_list(call, version, &metadata, &found.objects)),
-        Form::Table(version, include) => {
-            let objects: Vec<Value> = found.objects.iter().map(stored::decode).collect();
-            let table = table::table(&call.resource, version, include, metadata, &objects, call.now);
-            Ok(answers::tree(StatusCode::OK, accept, &table))
-        }
-        Form::Plain | Form::Discovery
-            if accept.media == Media::Json && !accept.pretty && call.resource.view.is_none() =>
-        {
-            Ok(answers::json_bytes(StatusCode::OK, splice(call, &metadata, &found.objects)))
-        }
-        Form::Plain | Form::Discovery => {
-            let items: Vec<Value> = found.objects.iter().map(|object| item(call, object)).collect();
-            let list = json!({
-                "kind": format!("{}List", call.resource.gvk.kind), "apiVersion": call.resource.gvk.api_version(),
-                "metadata": metadata, "items": items,
-            });
-            Ok(answers::tree(StatusCode::OK, accept, &list))
-        }
-    }
-}
-
-/// The list as bytes: stored objects without their heads, one after the other.
-fn splice(call: &Call, metadata: &Value, objects: &[Object]) -> Bytes {
-    let head = stored::head(&call.owner).len();
-    let size: usize = objects.iter().map(|object| object.value.len()).sum();
-    let mut body = Vec::with_capacity(size + 256);
-    let kind = &call.resource.gvk.kind;
-    body.extend_from_slice(
-        format!(
-            "{{\"kind\":\"{kind}List\",\"apiVersion\":\"{}\",\"metadata\":{metadata},\"items\":[",
-            call.resource.gvk.api_version()
-        )
-        .as_bytes(),
-    );
-    for (index, object) in objects.iter().enumerate() {
-        body.extend_from_slice(if index == 0 { b"{" } else { b",{" });
-        body.extend_from_slice(&object.value[head..]);
-    }
-    body.extend_from_slice(b"]}");
-    body.into()
-}
-
-/// An object as a list's item: without its type.
-fn item(call: &Call, object: &Object) -> Value {
-    let mut object = stored::decode(object);
-    if let Some(view) = call.resource.view {
-        object = (view.from_stored)(object);
-    }
-    for member in ["kind", "apiVersion"] {
-        object.remove(member);
-    }
-    object
-}
-
-/// The metadata of the objects, cut out of their bytes.
-fn metadata_list(call: &Call, version: MetaVersion, metadata: &Value, objects: &[Object]) -> Response {
-    let head = stored::head(&call.owner);
-    let api_version = version.api_version();
-    let item = format!("{{\"kind\":\"PartialObjectMetadata\",\"apiVersion\":\"{api_version}\",\"metadata\":");
-    let mut body = format!(
-        "{{\"kind\":\"PartialObjectMetadataList\",\"apiVersion\":\"{api_version}\",\"metadata\":{metadata},\"items\":"
-    )
-    .into_bytes();
-    for (index, object) in objects.iter().enumerate() {
-        body.push(if index == 0 { b'[' } else { b',' });
-        body.extend_from_slice(item.as_bytes());
-        body.extend_from_slice(stored::metadata(&head, &object.value));
-        body.push(b'}');
-    }
-    // Upstream's conversion leaves an empty list as Go's nil.
-    body.extend_from_slice(if objects.is_empty() { b"null}" } else { b"]}" });
-    if call.accept.media == Media::Json && !call.accept.pretty {
-        return answers::json_bytes(StatusCode::OK, body.into());
-    }
-    let list: Value = serde_json::from_slice(&body).expect("it was written just now");
-    answers::tree(StatusCode::OK, call.accept, &list)
-}
-
 /// The selectors of a request.
 ///
 /// # Errors
@@ -333,56 +235,4 @@ fn version(call: &Call, continued: bool, limited: bool) -> Result<Option<(u64, b
         _ => false,
     };
     Ok(Some((version, exact)))
-}
-
-fn check_list(call: &Call) -> field::Errors {
-    let query = &call.query;
-    let path = Path::new("resourceVersionMatch");
-    let mut errors = Vec::new();
-    let wanted = query.text("resourceVersionMatch");
-    if !wanted.is_empty() {
-        if query.text("resourceVersion").is_empty() {
-            errors
-                .push(Error::forbidden(&path, "resourceVersionMatch is forbidden unless resourceVersion is provided"));
-        }
-        if !query.text("continue").is_empty() {
-            errors.push(Error::forbidden(&path, "resourceVersionMatch is forbidden when continue is provided"));
-        }
-        if !matches!(wanted, "Exact" | "NotOlderThan") {
-            errors.push(Error::not_supported(&path, wanted, &["Exact", "NotOlderThan", ""]));
-        }
-        if wanted == "Exact" && query.text("resourceVersion") == "0" {
-            let detail = "resourceVersionMatch \"exact\" is forbidden for resourceVersion \"0\"";
-            errors.push(Error::forbidden(&path, detail));
-        }
-    }
-    if query.get("sendInitialEvents").is_some() {
-        errors.push(Error::forbidden(&Path::new("sendInitialEvents"), "sendInitialEvents is forbidden for list"));
-    }
-    errors
-}
-
-fn check_watch(call: &Call) -> field::Errors {
-    let query = &call.query;
-    let path = Path::new("resourceVersionMatch");
-    let mut errors = Vec::new();
-    let wanted = query.text("resourceVersionMatch");
-    let initial = query.get("sendInitialEvents").is_some();
-    if initial && wanted != "NotOlderThan" {
-        let detail = "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan";
-        errors.push(Error::forbidden(&path, detail));
-    }
-    if !wanted.is_empty() {
-        if !initial {
-            let detail = "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided";
-            errors.push(Error::forbidden(&path, detail));
-        }
-        if wanted != "NotOlderThan" {
-            errors.push(Error::not_supported(&path, wanted, &["NotOlderThan"]));
-        }
-        if !query.text("continue").is_empty() {
-            errors.push(Error::forbidden(&path, "resourceVersionMatch is forbidden when continue is provided"));
-        }
-    }
-    errors
 }

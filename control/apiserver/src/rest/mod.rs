@@ -5,6 +5,7 @@
 //! are put on whatever comes out.
 
 pub mod answer;
+mod call;
 pub mod connect;
 pub mod continuation;
 pub mod create;
@@ -16,6 +17,7 @@ pub mod list;
 pub mod modify;
 pub mod options;
 pub mod patch;
+mod route;
 pub mod scale;
 pub mod update;
 pub mod watch;
@@ -29,52 +31,23 @@ use axum::response::Response;
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request};
 use parking_lot::Mutex;
-use serde_json::Value;
-use storage::Key;
 
-use crate::content::{self, Accept, Offer};
+use crate::content;
 use crate::discovery;
 use crate::error::Failure;
-use crate::field::quote;
 use crate::filters::refuse;
 use crate::health;
 use crate::openapi;
 use crate::query::Parameters;
-use crate::registry::resource::{Now, Resource, Scope, Subresource, Verb};
-use crate::registry::strategy;
-use crate::request::{RequestInfo, User};
+use crate::request::RequestInfo;
 use crate::server::Shared;
-use crate::validation::names;
 use crate::version;
+
+pub use call::Call;
+use route::{Action, NoRoute};
 
 /// The largest body of a request.
 pub const BODY_BYTES_MAX: usize = 3 * 1024 * 1024;
-
-/// One request for objects of a kind, on its way through a verb.
-pub struct Call {
-    /// The server.
-    pub server: Arc<Shared>,
-    /// The kind that was asked for.
-    pub resource: Arc<Resource>,
-    /// The kind whose objects are stored: the same, unless the kind is a view.
-    pub owner: Arc<Resource>,
-    /// The part of the object that was asked for.
-    pub subresource: Option<Subresource>,
-    /// What is asked for.
-    pub info: RequestInfo,
-    /// By whom.
-    pub user: User,
-    /// The URL's parameters.
-    pub query: Parameters,
-    /// The request's headers.
-    pub headers: HeaderMap,
-    /// The form of the answer.
-    pub accept: Accept,
-    /// When.
-    pub now: Now,
-    /// What the client is told beside the answer, in order.
-    pub warnings: Mutex<Vec<String>>,
-}
 
 /// Answers a request that got through the filters.
 pub async fn dispatch(server: Arc<Shared>, request: Request<Body>) -> Result<Response, Infallible> {
@@ -84,7 +57,7 @@ pub async fn dispatch(server: Arc<Shared>, request: Request<Body>) -> Result<Res
     if !info.is_resource {
         return Ok(non_resource(&server, &parts.method, &parts.headers, &info, &query));
     }
-    let route = match route(&server, &parts.method, &info) {
+    let route = match route::route(&server, &parts.method, &info) {
         Ok(route) => route,
         Err(NoRoute::Page) => return Ok(answer::page_not_found()),
         Err(NoRoute::Failure(failure)) => return Ok(refuse(&parts.headers, &failure)),
@@ -113,129 +86,6 @@ pub async fn dispatch(server: Arc<Shared>, request: Request<Body>) -> Result<Res
     let mut response = answered.unwrap_or_else(|failure| answer::failure(&failure, call.accept.media));
     answer::add_warnings(&mut response, &call.warnings.lock());
     Ok(response)
-}
-
-/// What a path of a kind and a method come to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Action {
-    Create,
-    Get,
-    List,
-    Watch,
-    Update,
-    Patch,
-    Delete,
-    DeleteCollection,
-    Connect,
-}
-
-struct Route {
-    resource: Arc<Resource>,
-    subresource: Option<Subresource>,
-    action: Action,
-}
-
-enum NoRoute {
-    /// The plain page: nothing at all is there.
-    Page,
-    /// A Status: the group is there.
-    Failure(Failure),
-}
-
-// === impl Route ===
-
-impl Route {
-    fn offer(&self) -> Offer {
-        match self.action {
-            Action::Watch => Offer::Watch,
-            Action::List => Offer::List,
-            Action::Connect => Offer::Plain,
-            Action::Create if !self.resource.verbs.contains(&Verb::Get) => Offer::Plain,
-            _ => Offer::Objects,
-        }
-    }
-}
-
-// === impl Call ===
-
-impl Call {
-    /// The object that the path names.
-    pub fn key(&self) -> Key {
-        self.key_of(&self.info.name)
-    }
-
-    /// The same, if the name can be one.
-    ///
-    /// # Errors
-    /// 400 of what cannot stand alone in a path.
-    pub fn checked_key(&self) -> Result<Key, Failure> {
-        let faults = names::path_segment(&self.info.name);
-        if faults.is_empty() {
-            return Ok(self.key());
-        }
-        let (name, faults) = (quote(&self.info.name), faults.join(";"));
-        Err(Failure::bad_request(format!("Name parameter invalid: {name}: {faults}")))
-    }
-
-    /// The object of this name in the path's namespace.
-    pub fn key_of(&self, name: &str) -> Key {
-        // The path of a namespace says the namespace it is.
-        let namespace = match self.owner.scope {
-            Scope::Namespaced => self.info.namespace.as_str(),
-            Scope::Cluster => "",
-        };
-        Key { resource: self.owner.stored_as().into(), namespace: namespace.into(), name: name.into() }
-    }
-
-    /// The name of the subresource, or the empty string.
-    pub fn subresource_name(&self) -> &str {
-        self.subresource.map_or("", |subresource| subresource.name)
-    }
-
-    /// Tells the client something beside the answer.
-    pub fn warn(&self, text: impl Into<String>) {
-        self.warnings.lock().push(text.into());
-    }
-
-    /// 404 of the object that the path names.
-    pub fn not_found(&self) -> Failure {
-        Failure::not_found(&self.resource.gvk.group, &self.resource.plural, &self.info.name)
-    }
-
-    /// What a strategy may look at.
-    pub fn strategy_context(&self, dry_run: bool) -> strategy::Context<'_> {
-        strategy::Context {
-            resource: &self.resource,
-            user: &self.user,
-            now: self.now,
-            subresource: self.subresource.map(|subresource| subresource.name),
-            dry_run,
-            registry: &self.server.registry,
-        }
-    }
-
-    /// What admission plugins may look at.
-    pub fn admission_context<'a>(
-        &'a self,
-        operation: crate::admission::Operation,
-        name: &'a str,
-        old: Option<&'a Value>,
-        dry_run: bool,
-    ) -> crate::admission::Context<'a> {
-        crate::admission::Context {
-            operation,
-            resource: &self.resource,
-            subresource: self.subresource_name(),
-            namespace: &self.info.namespace,
-            name,
-            user: &self.user,
-            now: self.now,
-            dry_run,
-            old,
-            registry: &self.server.registry,
-            warnings: &self.warnings,
-        }
-    }
 }
 
 async fn run(call: &Call, action: Action, body: Body) -> Result<Response, Failure> {
@@ -286,118 +136,4 @@ fn credentials(server: &Shared, method: &Method, path: &str) -> Option<Response>
     let (media, document) = server.authenticators.iter().find_map(|authenticator| authenticator.document(path))?;
     let asks = *method == Method::GET;
     asks.then(|| answer::response(http::StatusCode::OK, media, Body::from(document.to_string())))
-}
-
-/// Which verb a path and a method come to.
-fn route(server: &Shared, method: &Method, info: &RequestInfo) -> Result<Route, NoRoute> {
-    if info.path.starts_with("//") || !server.discovery.has_group(&info.group) {
-        return Err(NoRoute::Page);
-    }
-    let missing = || NoRoute::Failure(Failure::no_such_resource());
-    let resource = server.registry.find(&info.group, &info.version, &info.resource).ok_or_else(missing)?;
-    let named = names_object(info);
-    let namespaced = resource.scope == Scope::Namespaced;
-    // Namespaces themselves are found below a path that looks like a namespace.
-    let in_namespace = !info.namespace.is_empty() && &*resource.plural != "namespaces";
-    if in_namespace && !namespaced || named && namespaced && !in_namespace {
-        return Err(missing());
-    }
-    // Reviews are made and answered; there is nothing by their names.
-    let only_made = resource.verbs == [Verb::Create] && resource.subresources.is_empty();
-    if named && only_made {
-        return Err(missing());
-    }
-    if *method == Method::HEAD || *method == Method::OPTIONS {
-        return Err(NoRoute::Failure(Failure::no_such_method()));
-    }
-    // The old paths of watches take nothing but GET, and those of proxies are gone.
-    let old = info.path.trim_start_matches('/').split('/').nth(if info.group.is_empty() { 2 } else { 3 });
-    match old {
-        Some("proxy") => return Err(missing()),
-        Some("watch") if !info.subresource.is_empty() => return Err(missing()),
-        Some("watch") if *method != Method::GET => return Err(NoRoute::Failure(Failure::no_such_method())),
-        _ => {}
-    }
-    if named && !resource.verbs.contains(&Verb::Get) {
-        return Err(missing());
-    }
-    let route = |subresource, action| Route { resource: resource.clone(), subresource, action };
-    if info.subresource.is_empty() {
-        let everywhere = namespaced && !in_namespace;
-        return Ok(route(None, object_action(resource, method, info, named, everywhere)?));
-    }
-    let subresource = resource.subresources.iter().find(|one| one.name == info.subresource).ok_or_else(missing)?;
-    if !info.parts.is_empty() && subresource.name != "proxy" {
-        return Err(missing());
-    }
-    Ok(route(Some(*subresource), subresource_action(subresource, method)?))
-}
-
-/// Whether the path ends in a name: a field selector on the name does not make it one.
-fn names_object(info: &RequestInfo) -> bool {
-    match info.verb.as_str() {
-        "list" | "deletecollection" => false,
-        "watch" => {
-            let end = format!("/{}/{}", info.resource, info.name);
-            info.path.contains("/watch/") && !info.name.is_empty() && info.path.trim_end_matches('/').ends_with(&end)
-        }
-        _ => !info.name.is_empty(),
-    }
-}
-
-fn object_action(
-    resource: &Resource,
-    method: &Method,
-    info: &RequestInfo,
-    named: bool,
-    everywhere: bool,
-) -> Result<Action, NoRoute> {
-    let refused = || NoRoute::Failure(Failure::no_such_method());
-    let (verb, action) = match (method.as_str(), named) {
-        ("GET", _) if info.verb == "watch" => (Verb::Watch, Action::Watch),
-        ("GET", true) => (Verb::Get, Action::Get),
-        ("GET", false) => (Verb::List, Action::List),
-        ("POST", false) if !everywhere => (Verb::Create, Action::Create),
-        ("PUT", true) => (Verb::Update, Action::Update),
-        ("PATCH", true) => (Verb::Patch, Action::Patch),
-        ("DELETE", true) => (Verb::Delete, Action::Delete),
-        ("DELETE", false) if !everywhere => (Verb::DeleteCollection, Action::DeleteCollection),
-        _ => return Err(refused()),
-    };
-    if resource.verbs.contains(&verb) {
-        return Ok(action);
-    }
-    let listed = resource.verbs.contains(&Verb::List);
-    Err(match action {
-        // The route is there, since the kind can be listed; only the watch is not.
-        Action::Watch if listed => {
-            NoRoute::Failure(Failure::not_supported(&resource.gvk.group, &resource.plural, "watch"))
-        }
-        _ => refused(),
-    })
-}
-
-fn subresource_action(subresource: &Subresource, method: &Method) -> Result<Action, NoRoute> {
-    let verb = match *method {
-        Method::GET => Verb::Get,
-        Method::POST => Verb::Create,
-        Method::PUT => Verb::Update,
-        Method::PATCH => Verb::Patch,
-        Method::DELETE => Verb::Delete,
-        _ => return Err(NoRoute::Failure(Failure::no_such_method())),
-    };
-    if !subresource.verbs.contains(&verb) {
-        return Err(NoRoute::Failure(Failure::no_such_method()));
-    }
-    let stored = !matches!(
-        subresource.name,
-        "binding" | "eviction" | "token" | "log" | "exec" | "attach" | "portforward" | "proxy"
-    );
-    Ok(match verb {
-        _ if !stored => Action::Connect,
-        Verb::Get => Action::Get,
-        Verb::Update => Action::Update,
-        Verb::Patch => Action::Patch,
-        _ => Action::Connect,
-    })
 }
