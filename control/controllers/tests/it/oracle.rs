@@ -22,6 +22,8 @@ use crate::{
 
 /// How many transcripts are replayed at a time: they mostly wait.
 const CONCURRENT: usize = 8;
+/// How often one that failed in the crowd is replayed alone.
+const ATTEMPTS_ALONE: usize = 3;
 /// An answer takes so long, as over a network: transcripts count on controllers having acted meanwhile.
 const LATENCY: Duration = Duration::from_millis(20);
 /// Transcripts were recorded without a controller that gives nodes addresses.
@@ -40,10 +42,19 @@ fn transcripts_pass_but_for_those_listed() {
         assert!(all.is_empty(), "{}\n{} of {} differ", all.join("\n"), failed.len(), names.len());
         return;
     }
-    let unlisted: Vec<_> = failed.iter().filter(|(name, _)| !listed.contains_key(*name)).collect();
+    // Upstream's recorder waited fixed times for controllers; a busy machine needs longer, so who failed in the crowd is
+    // asked again alone.
+    let unlisted = failed.iter().filter(|(name, _)| !listed.contains_key(*name));
+    let unlisted: Vec<_> = unlisted.filter(|(name, _)| fails_alone(&folder, name)).collect();
     assert!(unlisted.is_empty(), "these must pass: {unlisted:#?}");
     let passing: Vec<_> = listed.keys().filter(|name| names.contains(name) && !failed.contains_key(*name)).collect();
     assert!(passing.is_empty(), "these pass, so take them out of failing.list: {passing:?}");
+}
+
+/// Whether a transcript differs in every one of [`ATTEMPTS_ALONE`] replays with nothing beside it.
+fn fails_alone(folder: &Path, name: &str) -> bool {
+    let text = fs::read_to_string(folder.join(name).with_extension("txt")).expect("it was listed");
+    (0..ATTEMPTS_ALONE).all(|_| replay_one(name, &text).is_err())
 }
 
 fn transcripts(folder: &Path) -> Vec<String> {
