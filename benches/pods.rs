@@ -5,6 +5,7 @@
 //! POST to the watch event that says Running. Objects have no managedFields yet, so each case is also run with a 1 KiB
 //! annotation on every pod in their place.
 #![expect(clippy::print_stdout, reason = "the figures are the result")]
+#![expect(unreachable_pub, reason = "a bench has no outside")]
 
 #[path = "../control/tests/it/cluster.rs"]
 mod cluster;

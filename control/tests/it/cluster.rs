@@ -88,17 +88,6 @@ impl Cluster {
         self.child.kill().await.context("kill the server")
     }
 
-    /// Where this host reaches an address of the cluster.
-    pub async fn reach(&self, address: &str, port: u16) -> Result<String> {
-        let output = Command::new(env!("CARGO_BIN_EXE_coracle"))
-            .args(["address", "--data-dir"])
-            .arg(&self.data)
-            .arg(format!("{address}:{port}"))
-            .output()
-            .await?;
-        Ok(String::from_utf8(output.stdout)?.trim().to_owned())
-    }
-
     /// Gives an image file a name, through the same command a user runs.
     pub async fn import(&self, file: &Path, reference: &str) -> Result<()> {
         let output = Command::new(env!("CARGO_BIN_EXE_coracle"))

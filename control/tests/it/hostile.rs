@@ -43,7 +43,7 @@ async fn with_neighbor(folder: &std::path::Path) -> (Cluster, String) {
     let pods: Api<Pod> = Api::default_namespaced(cluster.client.clone());
     pods.create(&PostParams::default(), &deploy::pod("neighbor", "example.local/hello-http:v1")).await.unwrap();
     let pod = deploy::running(&pods, "neighbor").await;
-    let address = cluster.reach(&pod.status.unwrap().pod_ip.unwrap(), 8080).await.unwrap();
+    let address = deploy::reach(&cluster, &pod.status.unwrap().pod_ip.unwrap(), 8080).await;
     (cluster, address)
 }
 
