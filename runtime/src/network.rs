@@ -78,7 +78,9 @@ impl GroupNetwork {
     }
 
     fn choose(&self, protocol: Protocol, wanted: SocketAddr) -> Result<SocketAddr, Refused> {
-        let ip = wanted.ip();
+        // `::ffff:127.0.0.1` is loopback, too: what the kernel would make of an address is what is judged.
+        let ip = wanted.ip().to_canonical();
+        let wanted = SocketAddr::new(ip, wanted.port());
         if ip.is_loopback() || ip.is_unspecified() {
             return Ok(SocketAddr::new(self.group.ip, wanted.port()));
         }
@@ -192,6 +194,8 @@ mod tests {
         assert_eq!(own.from, Some(network.group.ip));
         assert_eq!(network.dial(Protocol::Tcp, "192.0.2.1:81".parse().unwrap()).unwrap().from, None);
         assert_eq!(dial(&network, "169.254.169.254:80"), Err(Refused::Denied));
+        assert_eq!(dial(&network, "[::ffff:127.0.0.1]:81").unwrap(), "10.42.0.7:81");
+        assert_eq!(dial(&network, "[::ffff:169.254.169.254]:80"), Err(Refused::Denied));
     }
 
     #[test]

@@ -69,13 +69,17 @@ struct LogQuery {
     limit_bytes: String,
 }
 
+/// A hundred years: older lines than that there are none.
+const AGO_SECONDS_MAX: i64 = 100 * 365 * 24 * 3600;
+
 // === impl LogQuery ===
 
 impl LogQuery {
     fn options(&self, now: Timestamp) -> Result<Options, String> {
         let since_seconds = number(&self.since_seconds, "sinceSeconds")?;
-        let seconds_ago =
-            since_seconds.map(|it| now - SignedDuration::from_secs(i64::try_from(it).unwrap_or(i64::MAX / 2)));
+        let seconds_ago = since_seconds.map(|it| {
+            now - SignedDuration::from_secs(i64::try_from(it).map_or(AGO_SECONDS_MAX, |it| it.min(AGO_SECONDS_MAX)))
+        });
         let since_time = match self.since_time.as_str() {
             "" => None,
             text => Some(text.parse::<Timestamp>().map_err(|err| format!("sinceTime: {err}"))?),

@@ -21,6 +21,8 @@ use crate::validation::object_meta::{FOREGROUND, ORPHAN};
 
 /// How often a deletion is begun anew because somebody else was faster.
 const ATTEMPTS_MAX: usize = 64;
+/// A hundred years: what is asked beyond that comes to the same.
+const GRACE_SECONDS_MAX: i64 = 100 * 365 * 24 * 3600;
 
 /// What became of a deletion.
 pub enum Outcome {
@@ -175,18 +177,23 @@ fn shorten(call: &Call, options: &Delete, old: &Value, now: OffsetDateTime) -> O
     }
     let mut new = old.clone();
     let due = parse(old.str_at("metadata.deletionTimestamp"), Precision::Seconds).unwrap_or(now);
-    let due = due - time::Duration::seconds(grace) + time::Duration::seconds(asked);
+    let due = due - lasting(grace) + lasting(asked);
     new.set("metadata.deletionTimestamp", format(due, Precision::Seconds));
     new.set("metadata.deletionGracePeriodSeconds", asked);
     let held = !old.list_at("metadata.finalizers").is_empty();
     Some(if asked > 0 || held { Plan::Mark(new) } else { Plan::Go(Some(new)) })
 }
 
+/// A grace period that a calendar can hold.
+fn lasting(seconds: i64) -> time::Duration {
+    time::Duration::seconds(seconds.clamp(0, GRACE_SECONDS_MAX))
+}
+
 fn set_deleting(object: &mut Value, now: OffsetDateTime, grace_seconds: i64) {
     if object.at("metadata.deletionTimestamp").is_some() {
         return;
     }
-    let due = now + time::Duration::seconds(grace_seconds);
+    let due = now + lasting(grace_seconds);
     object.set("metadata.deletionTimestamp", format(due, Precision::Seconds));
     object.set("metadata.deletionGracePeriodSeconds", grace_seconds);
     if let Some(generation) = object.i64_at("metadata.generation").filter(|generation| *generation > 0) {

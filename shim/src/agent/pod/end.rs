@@ -14,6 +14,9 @@ use crate::cri::message::{
     ListPodSandboxRequest, PodSandboxFilter, RemovePodSandboxRequest, StopContainerRequest, StopPodSandboxRequest,
 };
 
+/// A hundred years: a calendar must hold the end of a grace period.
+const GRACE_SECONDS_MAX: i64 = 100 * 365 * 24 * 3600;
+
 // === impl Worker ===
 
 impl Worker {
@@ -46,7 +49,7 @@ impl Worker {
         let began = Timestamp::now();
         loop {
             let wish = Wish::of(&self.entry.pod(), self.entry.is_gone());
-            let end = began + SignedDuration::from_secs(phase::grace(&wish));
+            let end = began + SignedDuration::from_secs(phase::grace(&wish).min(GRACE_SECONDS_MAX));
             let left = end.duration_since(Timestamp::now()).as_millis();
             let timeout = i64::try_from((left + 999).max(0) / 1000).unwrap_or(0);
             let stops = running.iter().map(|(_, id)| {
