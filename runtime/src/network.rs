@@ -1,7 +1,8 @@
 //! Decides what an address or a name means to the programs of one group.
 //!
 //! # Guarantees
-//! - Programs see only addresses of the cluster; what the host binds instead is this file's secret.
+//! - Of the host's own bindings programs see nothing: an address of the cluster reads as such on the way out and in.
+//!   Addresses outside the cluster are dialed as they are, link-local ones never.
 //! - 127.0.0.1 is the group's own loopback, never the host's.
 
 use std::hash::{DefaultHasher, Hash, Hasher};

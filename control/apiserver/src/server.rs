@@ -126,7 +126,7 @@ impl Server {
             .layer(from_fn(filters::deadline::bound))
             // Who asks; 401 ends here.
             .layer(from_fn_with_state(shared(), filters::authenticate::identify))
-            // After authentication, so that the record names the real user, not the impersonated one.
+            // After authentication, so that the record that comes here names the real user, not the impersonated one.
             .layer(from_fn(filters::audit::record))
             // Who is meant, if somebody asks as somebody else.
             .layer(from_fn_with_state(shared(), filters::impersonate::change_user))

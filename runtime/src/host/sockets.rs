@@ -2,8 +2,8 @@
 //! and out by the group's network.
 //!
 //! # Guarantees
-//! Everything that takes or gives an address is decorated here, so that no program binds, dials or sees an address that
-//! is not of its group's network. Everything else is forwarded.
+//! Everything that takes or gives an address is decorated here, so that no program binds an address but its group's, or
+//! reaches one that the network refuses. Everything else is forwarded.
 
 pub(crate) mod names;
 mod tcp;

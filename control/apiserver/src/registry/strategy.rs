@@ -27,8 +27,8 @@ pub struct Context<'a> {
     pub registry: &'a Registry,
 }
 
-/// Behavior of a kind. Objects have been decoded, pruned and canonicalised; defaults come before `prepare_for_*`,
-/// validation after; the order is upstream's (`registry/rest/create.go`, `update.go`).
+/// Behavior of a kind. Objects have been decoded and pruned; defaults come before `begin` and `prepare_for_*`, the canonical
+/// form and validation after; the order is upstream's (`registry/rest/create.go`, `update.go`).
 pub trait Strategy: Send + Sync + 'static {
     /// Fills in what a client may leave out (`pkg/apis/<group>/<version>/defaults.go`). Idempotent.
     fn default(&self, object: &mut Value) {

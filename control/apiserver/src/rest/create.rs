@@ -1,8 +1,8 @@
 //! POST of a new object.
 //!
 //! # Flow
-//! decode → default → mutate → name → allocate → prepare → canonicalise → validate → admit → store → encode, in the order
-//! of upstream's `registry/rest/create.go` and `registry/generic/registry/store.go`.
+//! decode and default → wipe system fields → name → mutate → default → allocate → prepare → canonicalise → validate →
+//! admit → store → encode, after upstream's `registry/rest/create.go` and `registry/generic/registry/store.go`.
 
 use axum::response::Response;
 use http::StatusCode;
