@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use futures::future::BoxFuture;
 use serde_json::Value;
 use storage::Durability;
 
 use crate::object::Fields;
+use crate::registry::Registry;
 use crate::registry::strategy::{Plain, Strategy};
 use crate::registry::view::View;
 
@@ -141,6 +143,8 @@ pub struct Resource {
     pub delete_warning: &'static str,
     /// Set when objects are stored as another kind: everything but decoding and encoding follows that kind's row.
     pub view: Option<View>,
+    /// Set when objects are not stored but made up when somebody asks for them: such a kind is read, and nothing else.
+    pub computed: Option<Computed>,
 }
 
 // === impl Resource ===
@@ -178,6 +182,7 @@ impl Resource {
             warning: "",
             delete_warning: "",
             view: None,
+            computed: None,
         }
     }
 
@@ -190,6 +195,9 @@ impl Resource {
         format!("{}/{plural}", if group.is_empty() { "core" } else { group })
     }
 }
+
+/// Makes up the objects of a kind, of which there are always the same few.
+pub type Computed = for<'a> fn(&'a Registry) -> BoxFuture<'a, Vec<Value>>;
 
 /// Reads a selectable field's value out of an object; absent reads as the empty string.
 pub type SelectableField = (&'static str, fn(&Value) -> String);

@@ -42,9 +42,12 @@ pub fn labels(map: Option<&Value>) -> Value {
     text_or(&pairs.join(","), NONE)
 }
 
-/// A label selector as its requirements read, sorted by key.
+/// A label selector as its requirements read, sorted by key. The selectors of the first kinds are plain maps of labels.
 pub fn selector(selector: Option<&Value>) -> Value {
     let Some(selector) = selector else { return NONE.into() };
+    if entries(Some(selector)).any(|(_, value)| value.is_string()) {
+        return labels(Some(selector));
+    }
     let equal = entries(selector.get("matchLabels"))
         .map(|(key, value)| (key.as_str(), format!("{key}={}", value.as_str().unwrap_or_default())));
     let matched = selector.list_at("matchExpressions").iter().map(|e| (e.str_at("key"), expression(e)));
@@ -95,5 +98,6 @@ mod tests {
         });
         assert_eq!(selector(Some(&given)), "a in (x,y),b=c,!d");
         assert_eq!(selector(Some(&json!({}))), NONE);
+        assert_eq!(selector(Some(&json!({"a": "b"}))), "a=b");
     }
 }

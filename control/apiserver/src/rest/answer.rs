@@ -69,7 +69,10 @@ pub fn object(call: &Call, code: StatusCode, shown: Shown) -> Result<Response, F
         (Form::Metadata(version), shown) => Ok(tree(code, accept, &table::metadata_of(&shown.into_tree(), version))),
         (Form::Table(version, include), shown) => {
             let object = shown.into_tree();
-            let metadata = json!({"resourceVersion": object.str_at("metadata.resourceVersion")});
+            let metadata = match object.str_at("metadata.resourceVersion") {
+                "" => json!({}),
+                version => json!({"resourceVersion": version}),
+            };
             let table = table::table(&call.resource, version, include, metadata, &[object], call.now);
             Ok(tree(code, accept, &table))
         }

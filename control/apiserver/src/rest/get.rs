@@ -7,11 +7,14 @@ use crate::error::Failure;
 use crate::field;
 use crate::query::parse_uint;
 use crate::rest::answer::{self, Shown};
-use crate::rest::{Call, scale};
+use crate::rest::{Call, computed, scale};
 
 /// Reads the object that the path names.
 pub(super) async fn get(call: &Call) -> Result<Response, Failure> {
     check_version(call)?;
+    if let Some(make) = call.resource.computed {
+        return computed::get(call, make).await;
+    }
     let object = call.server.registry.storage.get(&call.checked_key()?).await?.ok_or_else(|| call.not_found())?;
     if call.subresource_name() == "scale" {
         return scale::answer(call, &crate::stored::decode(&object));

@@ -7,7 +7,7 @@ use crate::error::Failure;
 use crate::field;
 use crate::query::parse_uint;
 use crate::rest::continuation::Token;
-use crate::rest::{Call, options};
+use crate::rest::{Call, computed, options};
 use crate::selector::{FieldSelector, LabelSelector, Selection};
 
 mod check;
@@ -54,6 +54,9 @@ pub struct Found {
 /// Lists the objects that the path and query mean.
 pub async fn list(call: &Call) -> Result<Response, Failure> {
     let listing = Listing::of(call, For::List)?;
+    if let Some(make) = call.resource.computed {
+        return computed::list(call, &listing.selection, make).await;
+    }
     let found = listing.read(call).await?;
     page::answer(call, found)
 }

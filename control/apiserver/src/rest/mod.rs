@@ -6,6 +6,7 @@
 
 pub mod answer;
 mod call;
+mod computed;
 pub mod connect;
 pub mod continuation;
 pub mod create;

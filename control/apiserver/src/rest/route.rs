@@ -133,17 +133,9 @@ fn object_action(
         ("DELETE", false) if !everywhere => (Verb::DeleteCollection, Action::DeleteCollection),
         _ => return Err(refused()),
     };
-    if resource.verbs.contains(&verb) {
-        return Ok(action);
-    }
-    let listed = resource.verbs.contains(&Verb::List);
-    Err(match action {
-        // The route is there, since the kind can be listed; only the watch is not.
-        Action::Watch if listed => {
-            NoRoute::Failure(Failure::not_supported(&resource.gvk.group, &resource.plural, "watch"))
-        }
-        _ => refused(),
-    })
+    // The route of a watch is there where the kind can be listed; a kind without watches says so itself.
+    let needed = if verb == Verb::Watch { Verb::List } else { verb };
+    if resource.verbs.contains(&needed) { Ok(action) } else { Err(refused()) }
 }
 
 fn subresource_action(subresource: &Subresource, method: &Method) -> Result<Action, NoRoute> {

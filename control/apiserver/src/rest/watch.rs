@@ -20,6 +20,7 @@ use tokio::time::{Instant, sleep_until};
 use crate::content::Form;
 use crate::error::Failure;
 use crate::query::parse_uint;
+use crate::registry::resource::Verb;
 use crate::rest::list::{For, Listing};
 use crate::rest::watch_event::{Encoder, Kind};
 use crate::rest::{Call, answer, get};
@@ -33,6 +34,9 @@ const BOOKMARK_PERIOD: Duration = Duration::from_secs(60);
 
 /// Streams the changes of what the path and query mean.
 pub async fn watch(call: &Call) -> Result<Response, Failure> {
+    if !call.resource.verbs.contains(&Verb::Watch) {
+        return Err(Failure::not_supported(&call.resource.gvk.group, &call.resource.plural, "watch"));
+    }
     let listing = Listing::of(call, For::Watch)?;
     let start = Start::of(call)?;
     let bookmarks = call.query.flag("allowWatchBookmarks");

@@ -5,10 +5,9 @@ use serde_json::{Value, json};
 use crate::field::{Error, Errors, Kind, Path, quote};
 use crate::object::{Fields, as_map};
 use crate::registry::resource::{Column, Generation, Now, Resource, Subresource};
-use crate::registry::strategy::{Context, Strategy};
 use crate::resources::apps::deployment::amount;
-use crate::resources::apps::workload;
-use crate::resources::{age, cell, keep, pod_template};
+use crate::resources::apps::workload::{self, Workload};
+use crate::resources::{age, cell, pod_template};
 use crate::validation::{number, selector};
 
 /// Counts changes of the template; kept since `apps/v1beta1` had a field for it.
@@ -36,7 +35,7 @@ pub fn row() -> Resource {
             ]
         },
         cells,
-        strategy: &DaemonSet,
+        strategy: &DAEMON_SET,
         generation: Generation::Spec,
         status_takes_labels: true,
         ..super::new("DaemonSet", "daemonsets", "apps/v1.DaemonSet")
@@ -60,57 +59,34 @@ fn cells(object: &Value, now: Now) -> Vec<Value> {
     ]
 }
 
-struct DaemonSet;
+const DAEMON_SET: Workload = Workload {
+    default,
+    first_status: || json!({}),
+    mark: count_templates,
+    validate,
+    validate_change: workload::validate_same_selector,
+    validate_status,
+    ..Workload::ORDINARY
+};
 
-impl Strategy for DaemonSet {
-    fn default(&self, object: &mut Value) {
-        object.set_default("spec", json!({}));
-        object.set_default("spec.template", json!({}));
-        if let Some(template) = object.at_mut("spec.template") {
-            pod_template::default::template(template);
-        }
-        if object.str_at("spec.updateStrategy.type").is_empty() {
-            object.set("spec.updateStrategy.type", "RollingUpdate");
-        }
-        if object.str_at("spec.updateStrategy.type") == "RollingUpdate" {
-            object.set_default("spec.updateStrategy.rollingUpdate", json!({}));
-            object.set_default("spec.updateStrategy.rollingUpdate.maxUnavailable", 1);
-            object.set_default("spec.updateStrategy.rollingUpdate.maxSurge", 0);
-        }
-        object.set_default("spec.revisionHistoryLimit", 10);
+fn default(object: &mut Value) {
+    object.set_default("spec.template", json!({}));
+    if object.str_at("spec.updateStrategy.type").is_empty() {
+        object.set("spec.updateStrategy.type", "RollingUpdate");
     }
+    if object.str_at("spec.updateStrategy.type") == "RollingUpdate" {
+        object.set_default("spec.updateStrategy.rollingUpdate", json!({}));
+        object.set_default("spec.updateStrategy.rollingUpdate.maxUnavailable", 1);
+        object.set_default("spec.updateStrategy.rollingUpdate.maxSurge", 0);
+    }
+    object.set_default("spec.revisionHistoryLimit", 10);
+}
 
-    fn prepare_for_create(&self, _: &Context<'_>, object: &mut Value) {
-        object.set("status", json!({}));
-        set_template_generation(object, 1);
-    }
-
-    fn prepare_for_update(&self, _: &Context<'_>, new: &mut Value, old: &Value) {
-        keep(new, old, "status");
-        let before = template_generation(old);
-        let changed = new.at("spec.template") != old.at("spec.template");
-        set_template_generation(new, if changed { before + 1 } else { before });
-    }
-
-    fn prepare_for_subresource(&self, _: &Context<'_>, new: &mut Value, old: &Value) {
-        keep(new, old, "spec");
-        set_template_generation(new, template_generation(old));
-    }
-
-    fn validate(&self, _: &Context<'_>, object: &Value) -> Errors {
-        validate(object)
-    }
-
-    fn validate_update(&self, cx: &Context<'_>, new: &Value, old: &Value) -> Errors {
-        match cx.subresource {
-            Some("status") => validate_status(new),
-            _ => validate(new).into_iter().chain(workload::validate_immutable(new, old, "selector")).collect(),
-        }
-    }
-
-    fn warnings(&self, cx: &Context<'_>, object: &Value, old: Option<&Value>) -> Vec<String> {
-        if cx.subresource.is_some() { Vec::new() } else { workload::warnings(object, old) }
-    }
+/// Whatever the client says of it, the count is the server's.
+fn count_templates(object: &mut Value, old: Option<&Value>) {
+    let changed = old.is_none_or(|old| old.at("spec.template") != object.at("spec.template"));
+    let before = old.map(template_generation).unwrap_or_default();
+    set_template_generation(object, before + i64::from(changed));
 }
 
 fn template_generation(object: &Value) -> i64 {

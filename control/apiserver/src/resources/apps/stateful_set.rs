@@ -5,10 +5,10 @@ use serde_json::{Value, json};
 use crate::field::{Error, Errors, Path};
 use crate::object::Fields;
 use crate::registry::resource::{Column, Generation, Now, Resource, Subresource};
-use crate::registry::strategy::{Context, NameRule, Strategy};
+use crate::registry::strategy::NameRule;
 use crate::resources::apps::deployment::amount;
-use crate::resources::apps::workload::{self, Words};
-use crate::resources::{age, cell, keep, pod_template};
+use crate::resources::apps::workload::{self, Words, Workload};
+use crate::resources::{age, cell};
 use crate::validation::{check, names, number, one_of};
 
 const WORDS: Words = Words { kind: "statefulset", template_of: "StatefulSet", bad_selector: "" };
@@ -23,7 +23,7 @@ pub fn row() -> Resource {
             &[Column::NAME, Column::text("Ready"), Column::AGE, Column::wide("Containers"), Column::wide("Images")]
         },
         cells,
-        strategy: &StatefulSet,
+        strategy: &STATEFUL_SET,
         generation: Generation::Spec,
         status_takes_labels: true,
         ..super::new("StatefulSet", "statefulsets", "apps/v1.StatefulSet")
@@ -37,74 +37,43 @@ fn cells(object: &Value, now: Now) -> Vec<Value> {
     vec![cell::name(object), ready.into(), age::of(object, now), containers, images]
 }
 
-struct StatefulSet;
+const STATEFUL_SET: Workload = Workload {
+    default,
+    validate,
+    validate_change,
+    validate_status,
+    advice,
+    name_rule: NameRule::DnsLabel,
+    ..Workload::ORDINARY
+};
 
-impl Strategy for StatefulSet {
-    fn default(&self, object: &mut Value) {
-        object.set_default("spec", json!({}));
-        for (path, text) in [
-            ("spec.podManagementPolicy", "OrderedReady"),
-            ("spec.updateStrategy.type", "RollingUpdate"),
-            ("spec.persistentVolumeClaimRetentionPolicy.whenDeleted", "Retain"),
-            ("spec.persistentVolumeClaimRetentionPolicy.whenScaled", "Retain"),
-        ] {
-            if object.str_at(path).is_empty() {
-                object.set(path, text);
-            }
-        }
-        if object.str_at("spec.updateStrategy.type") == "RollingUpdate" {
-            object.set_default("spec.updateStrategy.rollingUpdate", json!({}));
-            object.set_default("spec.updateStrategy.rollingUpdate.partition", 0);
-            object.set_default("spec.updateStrategy.rollingUpdate.maxUnavailable", 1);
-        }
-        object.set_default("spec.replicas", 1);
-        object.set_default("spec.revisionHistoryLimit", 10);
-        object.set_default("spec.template", json!({}));
-        if let Some(template) = object.at_mut("spec.template") {
-            pod_template::default::template(template);
-        }
-        let claims = object.at_mut("spec.volumeClaimTemplates").and_then(Value::as_array_mut);
-        claims.into_iter().flatten().for_each(default_claim);
-    }
-
-    fn prepare_for_create(&self, _: &Context<'_>, object: &mut Value) {
-        object.set("status", json!({"replicas": 0}));
-    }
-
-    fn prepare_for_update(&self, _: &Context<'_>, new: &mut Value, old: &Value) {
-        keep(new, old, "status");
-    }
-
-    fn prepare_for_subresource(&self, _: &Context<'_>, new: &mut Value, old: &Value) {
-        keep(new, old, "spec");
-    }
-
-    fn validate(&self, _: &Context<'_>, object: &Value) -> Errors {
-        validate(object)
-    }
-
-    fn validate_update(&self, cx: &Context<'_>, new: &Value, old: &Value) -> Errors {
-        match cx.subresource {
-            Some("status") => validate_status(new),
-            _ => validate(new).into_iter().chain(validate_change(new, old)).collect(),
+fn default(object: &mut Value) {
+    for (path, text) in [
+        ("spec.podManagementPolicy", "OrderedReady"),
+        ("spec.updateStrategy.type", "RollingUpdate"),
+        ("spec.persistentVolumeClaimRetentionPolicy.whenDeleted", "Retain"),
+        ("spec.persistentVolumeClaimRetentionPolicy.whenScaled", "Retain"),
+    ] {
+        if object.str_at(path).is_empty() {
+            object.set(path, text);
         }
     }
-
-    fn name_rule(&self) -> NameRule {
-        NameRule::DnsLabel
+    if object.str_at("spec.updateStrategy.type") == "RollingUpdate" {
+        object.set_default("spec.updateStrategy.rollingUpdate", json!({}));
+        object.set_default("spec.updateStrategy.rollingUpdate.partition", 0);
+        object.set_default("spec.updateStrategy.rollingUpdate.maxUnavailable", 1);
     }
+    object.set_default("spec.replicas", 1);
+    object.set_default("spec.revisionHistoryLimit", 10);
+    object.set_default("spec.template", json!({}));
+    let claims = object.at_mut("spec.volumeClaimTemplates").and_then(Value::as_array_mut);
+    claims.into_iter().flatten().for_each(default_claim);
+}
 
-    fn warnings(&self, cx: &Context<'_>, object: &Value, old: Option<&Value>) -> Vec<String> {
-        if cx.subresource.is_some() {
-            return Vec::new();
-        }
-        let mut warnings = workload::warnings(object, old);
-        if object.i64_at("spec.revisionHistoryLimit").is_some_and(|limit| limit < 0) {
-            let advice = "a negative value retains all historical revisions; a value >= 0 is recommended";
-            warnings.push(format!("spec.revisionHistoryLimit: {advice}"));
-        }
-        warnings
-    }
+fn advice(object: &Value) -> Vec<String> {
+    let is_negative = object.i64_at("spec.revisionHistoryLimit").is_some_and(|limit| limit < 0);
+    let advice = "a negative value retains all historical revisions; a value >= 0 is recommended";
+    is_negative.then(|| format!("spec.revisionHistoryLimit: {advice}")).into_iter().collect()
 }
 
 fn default_claim(claim: &mut Value) {

@@ -1,14 +1,143 @@
-//! What all kinds that make pods from a template share: the selector must fit the template, counts must fit each other.
+//! What all kinds that make pods from a template share: one behavior with a row for what differs, and the rules that the
+//! selector must fit the template and counts must fit each other.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::field::{Error, Errors, Path};
 use crate::object::Fields;
-use crate::resources::pod_template;
-use crate::validation::{names, selector};
+use crate::registry::resource::{Column, Now};
+use crate::registry::strategy::{Context, NameRule, Strategy};
+use crate::resources::{age, cell, keep, pod_template};
+use crate::validation::{names, number, selector};
 
 /// The text for a selector that does not select the template's pods.
 pub const NO_MATCH: &str = "`selector` does not match template `labels`";
+
+/// What differs between the kinds that keep pods of a template running; the rest is its [`Strategy`].
+pub struct Workload {
+    /// Fills in what a client may leave out; what is then at `spec.template` gets its own defaults.
+    pub default: fn(&mut Value),
+    /// The status of a new object.
+    pub first_status: fn() -> Value,
+    /// What the server notes in the metadata of a new object, or of a changed one whose old form is given.
+    pub mark: fn(&mut Value, Option<&Value>),
+    /// What is wrong with the object, new or not.
+    pub validate: fn(&Value) -> Errors,
+    /// What of the change from the second to the first is not allowed.
+    pub validate_change: fn(&Value, &Value) -> Errors,
+    /// What is wrong with a changed status.
+    pub validate_status: fn(&Value) -> Errors,
+    /// What the client is told beside what [`warnings`] tells for every kind.
+    pub advice: fn(&Value) -> Vec<String>,
+    /// Which names are valid.
+    pub name_rule: NameRule,
+}
+
+// === impl Workload ===
+
+impl Workload {
+    /// Nothing special: rows change what differs.
+    pub const ORDINARY: Workload = Workload {
+        default: |_| {},
+        first_status: || json!({"replicas": 0}),
+        mark: |_, _| {},
+        validate: |_| Errors::new(),
+        validate_change: |_, _| Errors::new(),
+        validate_status: |_| Errors::new(),
+        advice: |_| Vec::new(),
+        name_rule: NameRule::DnsSubdomain,
+    };
+}
+
+impl Strategy for Workload {
+    fn default(&self, object: &mut Value) {
+        object.set_default("spec", json!({}));
+        (self.default)(object);
+        if let Some(template) = object.at_mut("spec.template").filter(|template| !template.is_null()) {
+            pod_template::default::template(template);
+        }
+    }
+
+    fn prepare_for_create(&self, _: &Context<'_>, object: &mut Value) {
+        object.set("status", (self.first_status)());
+        (self.mark)(object, None);
+    }
+
+    fn prepare_for_update(&self, _: &Context<'_>, new: &mut Value, old: &Value) {
+        keep(new, old, "status");
+        (self.mark)(new, Some(old));
+    }
+
+    fn prepare_for_subresource(&self, _: &Context<'_>, new: &mut Value, old: &Value) {
+        keep(new, old, "spec");
+        (self.mark)(new, Some(old));
+    }
+
+    fn validate(&self, _: &Context<'_>, object: &Value) -> Errors {
+        (self.validate)(object)
+    }
+
+    fn validate_update(&self, cx: &Context<'_>, new: &Value, old: &Value) -> Errors {
+        match cx.subresource {
+            Some("status") => (self.validate_status)(new),
+            _ => (self.validate)(new).into_iter().chain((self.validate_change)(new, old)).collect(),
+        }
+    }
+
+    fn warnings(&self, cx: &Context<'_>, object: &Value, old: Option<&Value>) -> Vec<String> {
+        if cx.subresource.is_some() {
+            return Vec::new();
+        }
+        warnings(object, old).into_iter().chain((self.advice)(object)).collect()
+    }
+
+    fn name_rule(&self) -> NameRule {
+        self.name_rule
+    }
+}
+
+/// The columns of the kinds that keep so many pods of one template: ReplicaSet and its elder, ReplicationController.
+pub const REPLICAS_COLUMNS: &[Column] = &[
+    Column::NAME,
+    Column::text("Desired"),
+    Column::text("Current"),
+    Column::text("Ready"),
+    Column::AGE,
+    Column::wide("Containers"),
+    Column::wide("Images"),
+    Column::wide("Selector"),
+];
+
+/// The cells of [`REPLICAS_COLUMNS`].
+pub fn replicas_cells(object: &Value, now: Now) -> Vec<Value> {
+    let [containers, images] = cell::containers(object);
+    vec![
+        cell::name(object),
+        cell::integer(object, "spec.replicas"),
+        cell::integer(object, "status.replicas"),
+        cell::integer(object, "status.readyReplicas"),
+        age::of(object, now),
+        containers,
+        images,
+        cell::selector(object.at("spec.selector")),
+    ]
+}
+
+/// What is wrong with the status of a ReplicaSet or ReplicationController.
+pub fn validate_replicas_status(object: &Value) -> Errors {
+    let counts = [
+        "replicas",
+        "fullyLabeledReplicas",
+        "readyReplicas",
+        "availableReplicas",
+        "observedGeneration",
+        "terminatingReplicas",
+    ];
+    let mut errors = validate_counts(object, &counts);
+    let parts = ["fullyLabeledReplicas", "readyReplicas", "availableReplicas"];
+    errors.extend(validate_parts(object, &parts, "readyReplicas"));
+    errors
+}
 
 /// What upstream's messages about a selector and its template call the kind, and what they say.
 pub struct Words {
@@ -78,6 +207,11 @@ pub fn validate_match(object: &Value) -> Option<Error> {
     })
 }
 
+/// An error if the selector changed.
+pub fn validate_same_selector(new: &Value, old: &Value) -> Errors {
+    validate_immutable(new, old, "selector").into_iter().collect()
+}
+
 /// An error if a field of the spec changed.
 pub fn validate_immutable(new: &Value, old: &Value, field: &str) -> Option<Error> {
     let path = format!("spec.{field}");
@@ -91,7 +225,7 @@ pub fn validate_immutable(new: &Value, old: &Value, field: &str) -> Option<Error
 pub fn validate_counts(object: &Value, fields: &[&str]) -> Errors {
     let path = Path::new("status");
     let count = |field: &str| object.i64_at(&format!("status.{field}"));
-    fields.iter().flat_map(|field| crate::validation::number::non_negative(&path.child(field), count(field))).collect()
+    fields.iter().flat_map(|field| number::non_negative(&path.child(field), count(field))).collect()
 }
 
 /// Errors for each of `fields` of the status that counts more pods than there are, or than are ready; `ready` is what

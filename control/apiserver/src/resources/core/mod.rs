@@ -1,5 +1,6 @@
 //! The core group, `v1`.
 
+mod component_status;
 pub mod config_map;
 mod data;
 pub mod endpoints;
@@ -9,6 +10,7 @@ pub mod node;
 pub mod pod;
 pub mod pod_template;
 pub mod proxy;
+mod replication_controller;
 pub mod secret;
 pub mod service;
 pub mod service_account;
@@ -20,6 +22,7 @@ use crate::rest::connect::Endpoint;
 pub fn rows() -> Vec<Resource> {
     vec![
         pod::bindings_row(),
+        component_status::row(),
         config_map::row(),
         endpoints::row(),
         event::row(),
@@ -27,6 +30,7 @@ pub fn rows() -> Vec<Resource> {
         node::row(),
         pod::row(),
         pod_template::row(),
+        replication_controller::row(),
         secret::row(),
         service::row(),
         service_account::row(),

@@ -24,11 +24,7 @@ pub(crate) fn answer(call: &Call, found: Found) -> Result<Response, Failure> {
     }
     let accept = call.accept;
     match accept.form {
-        Form::Metadata(_) => Err(Failure::not_acceptable(format!(
-            "you requested PartialObjectMetadata, but the requested object is a list (*{}.{}List)",
-            answers::internal_package(&call.resource.gvk.group),
-            call.resource.gvk.kind
-        ))),
+        Form::Metadata(_) => Err(not_an_object(call)),
         Form::MetadataList(version) => Ok(metadata_list(call, version, &metadata, &found.objects)),
         Form::Table(version, include) => {
             let objects: Vec<Value> = found.objects.iter().map(stored::decode).collect();
@@ -41,14 +37,44 @@ pub(crate) fn answer(call: &Call, found: Found) -> Result<Response, Failure> {
             Ok(answers::json_bytes(StatusCode::OK, splice(call, &metadata, &found.objects)))
         }
         Form::Plain | Form::Discovery => {
-            let items: Vec<Value> = found.objects.iter().map(|object| item(call, object)).collect();
-            let list = json!({
-                "kind": format!("{}List", call.resource.gvk.kind), "apiVersion": call.resource.gvk.api_version(),
-                "metadata": metadata, "items": items,
-            });
-            Ok(answers::tree(StatusCode::OK, accept, &list))
+            let items: Vec<Value> = found.objects.iter().map(|object| item(call, stored::decode(object))).collect();
+            Ok(answers::tree(StatusCode::OK, accept, &list(call, &metadata, items)))
         }
     }
+}
+
+/// Answers with objects that are not stored: they have neither versions nor pages.
+///
+/// # Errors
+/// 406 if the form is one of objects.
+pub(crate) fn of_trees(call: &Call, objects: Vec<Value>) -> Result<Response, Failure> {
+    let metadata = json!({});
+    let shown = match call.accept.form {
+        Form::Metadata(_) => return Err(not_an_object(call)),
+        Form::MetadataList(version) => {
+            let items: Vec<Value> = objects.iter().map(|object| table::metadata_of(object, version)).collect();
+            let api_version = version.api_version();
+            json!({"kind": "PartialObjectMetadataList", "apiVersion": api_version, "metadata": metadata, "items": items})
+        }
+        Form::Table(version, include) => table::table(&call.resource, version, include, metadata, &objects, call.now),
+        Form::Plain | Form::Discovery => {
+            list(call, &metadata, objects.into_iter().map(|object| item(call, object)).collect())
+        }
+    };
+    Ok(answers::tree(StatusCode::OK, call.accept, &shown))
+}
+
+fn not_an_object(call: &Call) -> Failure {
+    Failure::not_acceptable(format!(
+        "you requested PartialObjectMetadata, but the requested object is a list (*{}.{}List)",
+        answers::internal_package(&call.resource.gvk.group),
+        call.resource.gvk.kind
+    ))
+}
+
+fn list(call: &Call, metadata: &Value, items: Vec<Value>) -> Value {
+    let (kind, api_version) = (format!("{}List", call.resource.gvk.kind), call.resource.gvk.api_version());
+    json!({"kind": kind, "apiVersion": api_version, "metadata": metadata, "items": items})
 }
 
 /// The list as bytes: stored objects without their heads, one after the other.
@@ -73,8 +99,7 @@ fn splice(call: &Call, metadata: &Value, objects: &[Object]) -> Bytes {
 }
 
 /// An object as a list's item: without its type.
-fn item(call: &Call, object: &Object) -> Value {
-    let mut object = stored::decode(object);
+fn item(call: &Call, mut object: Value) -> Value {
     if let Some(view) = call.resource.view {
         object = (view.from_stored)(object);
     }
