@@ -17,6 +17,7 @@ mod view;
 mod watch;
 
 #[cfg(test)]
+#[path = "../../testing/transcript.rs"]
 mod transcript;
 
 mod conditions;

@@ -1,22 +1,22 @@
 //! The loop of the scheduler: takes in changes, schedules one pod at a time, and binds many at once.
 
-use std::{collections::HashSet, sync::Arc};
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
+use futures::FutureExt;
 use kube::Client;
 use tokio::{
     sync::mpsc,
-    task::{JoinError, JoinSet},
-    time::{Instant, sleep_until},
+    task::JoinSet,
+    time::{Instant, sleep, sleep_until},
 };
-use tracing::{debug, info};
+use tracing::{debug, error, info};
 
 use crate::{
-    queue::Queue,
-    report::{self, SCHEDULER},
-    schedule::schedule,
-    snapshot::{self, PodKey, Snapshot},
-    view::{Node, Object, Pod},
-    watch::{self, Change},
+    report::{self, Stands},
+    snapshot,
+    state::{State, Turn},
+    view::{Node, Pod},
+    watch,
 };
 
 /// So many changes of each kind may wait to be taken in.
@@ -25,19 +25,20 @@ const CHANGES_MAX: usize = 512;
 const WRITES_MAX: usize = 64;
 /// So many changes are taken in before the next pod gets its turn.
 const CHANGES_PER_TURN_MAX: usize = 256;
+/// The pause before the API is asked again what became of a binding.
+const ASK_PAUSE: Duration = Duration::from_secs(1);
 
 /// What a finished write says.
 enum Written {
-    Bound,
-    /// The binding was refused: the pod has to be looked at again, if it is still there.
-    Refused(PodKey),
-    Told,
+    /// The watch will show the rest.
+    Done,
+    /// The pod has no node: it has to be looked at again, if it is still there.
+    Refused(Arc<Pod>),
 }
 
 struct Driver {
     client: Client,
-    snapshot: Snapshot,
-    queue: Queue,
+    state: State,
     writes: JoinSet<Written>,
 }
 
@@ -48,31 +49,35 @@ pub(crate) async fn run(client: Client) {
     let mut watches = JoinSet::new();
     watches.spawn(watch::run::<Pod>(client.clone(), "/api/v1/pods", pods_in));
     watches.spawn(watch::run::<Node>(client.clone(), "/api/v1/nodes", nodes_in));
-    let (snapshot, queue, writes) = (Snapshot::default(), Queue::default(), JoinSet::new());
-    let mut driver = Driver { client, snapshot, queue, writes };
+    let mut driver = Driver { client, state: State::default(), writes: JoinSet::new() };
     // Nothing is scheduled before both lists are in: a node would seem empty, or missing.
     let first = tokio::join!(nodes.recv(), pods.recv());
     let (Some(first_nodes), Some(first_pods)) = first else { return };
-    driver.take_nodes(first_nodes);
-    driver.take_pods(first_pods);
+    driver.state.take_nodes(first_nodes, Instant::now());
+    driver.state.take_pods(first_pods, Instant::now());
     loop {
         for _ in 0..CHANGES_PER_TURN_MAX {
             match (nodes.try_recv(), pods.try_recv()) {
                 (Err(_), Err(_)) => break,
                 (node, pod) => {
-                    node.into_iter().for_each(|change| driver.take_nodes(change));
-                    pod.into_iter().for_each(|change| driver.take_pods(change));
+                    node.into_iter().for_each(|change| driver.state.take_nodes(change, Instant::now()));
+                    pod.into_iter().for_each(|change| driver.state.take_pods(change, Instant::now()));
                 }
             }
         }
         if driver.writes.len() < WRITES_MAX && driver.turn() {
             continue;
         }
-        let due = driver.queue.next_due();
+        let due = driver.state.next_due();
         tokio::select! {
-            Some(change) = nodes.recv() => driver.take_nodes(change),
-            Some(change) = pods.recv() => driver.take_pods(change),
-            Some(written) = driver.writes.join_next() => driver.take_written(written),
+            Some(change) = nodes.recv() => driver.state.take_nodes(change, Instant::now()),
+            Some(change) = pods.recv() => driver.state.take_pods(change, Instant::now()),
+            Some(written) = driver.writes.join_next() => match written {
+                Ok(Written::Refused(pod)) => driver.state.refused(&pod, Instant::now()),
+                Ok(Written::Done) => {}
+                // Writes catch their panics, and only dropping the driver aborts them.
+                Err(fault) => error!(%fault, "a write of the scheduler broke off"),
+            },
             () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {}
             else => return,
         }
@@ -82,104 +87,57 @@ pub(crate) async fn run(client: Client) {
 // === impl Driver ===
 
 impl Driver {
-    fn take_nodes(&mut self, change: Change<Node>) {
-        let helps = match change {
-            Change::All(nodes) => {
-                let names: HashSet<_> = nodes.iter().map(|node| node.metadata.name.clone()).collect();
-                self.snapshot.retain_nodes(|name| names.contains(name));
-                // Each of them is taken in, also after the first that helps.
-                nodes.into_iter().filter(|node| self.snapshot.put_node(node.clone())).count() > 0
-            }
-            Change::Put(node) => self.snapshot.put_node(node),
-            Change::Gone(node) => {
-                self.snapshot.remove_node(&node.meta().name);
-                // The messages of waiting pods count nodes.
-                true
-            }
-        };
-        if helps {
-            self.queue.helped(Instant::now());
-        }
-    }
-
-    fn take_pods(&mut self, change: Change<Pod>) {
-        match change {
-            Change::All(pods) => {
-                let keys: HashSet<_> = pods.iter().map(snapshot::key).collect();
-                self.snapshot.retain_pods(|key| keys.contains(key));
-                self.queue.retain(|key| keys.contains(key));
-                pods.into_iter().for_each(|pod| self.put_pod(pod));
-            }
-            Change::Put(pod) => self.put_pod(pod),
-            Change::Gone(pod) => self.remove_pod(&snapshot::key(&pod)),
-        }
-    }
-
-    fn put_pod(&mut self, pod: Pod) {
-        let key = snapshot::key(&pod);
-        let spec = &pod.spec;
-        if pod.is_terminal() {
-            self.remove_pod(&key);
-        } else if !spec.node_name.is_empty() {
-            self.queue.remove(&key);
-            self.snapshot.place(&pod, &spec.node_name);
-        } else if &*spec.scheduler_name != SCHEDULER || !spec.scheduling_gates.is_empty() {
-            self.queue.remove(&key);
-        } else if pod.metadata.deletion_timestamp.is_some() {
-            self.remove_pod(&key);
-        } else if !self.snapshot.is_placed(&key) {
-            self.queue.put(key, Arc::new(pod));
-        }
-    }
-
-    fn remove_pod(&mut self, key: &str) {
-        self.queue.remove(key);
-        if self.snapshot.remove_pod(key) {
-            self.queue.helped(Instant::now());
-        }
-    }
-
-    /// Schedules one pod, if one is due.
+    /// Gives one pod its turn, if one is due.
     fn turn(&mut self) -> bool {
-        let Some((key, pod)) = self.queue.pop(Instant::now()) else { return false };
+        let Some(turn) = self.state.turn(Instant::now()) else { return false };
         let client = self.client.clone();
-        match schedule(&pod, &self.snapshot) {
-            Ok(node) => {
-                // Counted before it is bound, so that the next pod does not get the same room.
-                self.snapshot.place(&pod, &node);
-                self.writes.spawn(bind(client, key, pod, node));
+        match turn {
+            Turn::Bind { pod, node } => drop(self.writes.spawn(bind_or_say(client, pod, node))),
+            Turn::Tell { pod, message } => {
+                debug!(pod = %snapshot::key(&pod), message, "no node");
+                self.writes.spawn(async move {
+                    report::tell_unschedulable(&client, &pod, message).await;
+                    Written::Done
+                });
             }
-            Err(message) => {
-                debug!(pod = %key, message, "no node");
-                if self.queue.failed(&key, &message, Instant::now()) {
-                    self.writes.spawn(async move {
-                        report::tell_unschedulable(&client, &pod, message).await;
-                        Written::Told
-                    });
-                }
-            }
+            Turn::Known => {}
         }
         true
     }
+}
 
-    fn take_written(&mut self, written: Result<Written, JoinError>) {
-        if let Ok(Written::Refused(key)) = written {
-            self.snapshot.remove_pod(&key);
-            self.queue.retry(&key, Instant::now());
+/// Binds, and answers what came of it even if our own code panics: a pod must never stay assumed by nobody.
+async fn bind_or_say(client: Client, pod: Arc<Pod>, node: Box<str>) -> Written {
+    if let Ok(written) = AssertUnwindSafe(bind(&client, &pod, &node)).catch_unwind().await {
+        return written;
+    }
+    error!(pod = %snapshot::key(&pod), node = %node, "the binding of a pod panicked");
+    settle(&client, &pod).await
+}
+
+async fn bind(client: &Client, pod: &Arc<Pod>, node: &str) -> Written {
+    match report::bind(client, pod, node).await {
+        Ok(()) => {
+            debug!(pod = %snapshot::key(pod), node, "bound");
+            report::tell_bound(client, pod, node).await;
+            Written::Done
+        }
+        Err(error) => {
+            info!(pod = %snapshot::key(pod), node, %error, "binding was refused");
+            settle(client, pod).await
         }
     }
 }
 
-async fn bind(client: Client, key: PodKey, pod: Arc<Pod>, node: Box<str>) -> Written {
-    match report::bind(&client, &pod, &node).await {
-        Ok(()) => {
-            debug!(pod = %key, node = %node, "bound");
-            report::tell_bound(&client, &pod, &node).await;
-            Written::Bound
+/// Finds out what became of a binding whose answer was an error: it may have been made all the same, by us or by others.
+/// Until the API can say, the room stays taken.
+async fn settle(client: &Client, pod: &Arc<Pod>) -> Written {
+    loop {
+        match report::stands(client, pod).await {
+            Ok(Stands::Bound | Stands::Gone) => return Written::Done,
+            Ok(Stands::Waiting) => return Written::Refused(pod.clone()),
+            Err(error) => debug!(pod = %snapshot::key(pod), %error, "not known whether it was bound"),
         }
-        Err(error) => {
-            info!(pod = %key, node = %node, %error, "binding was refused");
-            Written::Refused(key)
-        }
+        sleep(ASK_PAUSE).await;
     }
 }

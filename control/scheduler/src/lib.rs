@@ -3,6 +3,7 @@
 //! # Flow
 //! Watches of pods and nodes keep a snapshot and a queue; the one loop takes the most urgent pod, asks the pure
 //! `schedule` for a node, counts the pod there at once, and lets a task bind it while the next pod is looked at.
+//! `state.rs` is all of that but the writes, and pure.
 
 mod driver;
 mod plugin;
@@ -13,9 +14,11 @@ mod report;
 mod resources;
 mod schedule;
 mod snapshot;
+mod state;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
+#[path = "../../testing/transcript.rs"]
 mod transcript;
 mod view;
 mod watch;

@@ -87,7 +87,7 @@ impl Queue {
         gone.iter().for_each(|key| self.remove(key));
     }
 
-    /// The next pod to schedule. It stays known until it is removed; `failed` or `remove` must follow.
+    /// The next pod to schedule. It stays known until it is removed; `failed`, `retry` or `remove` must follow.
     pub(crate) fn pop(&mut self, now: Instant) -> Option<(PodKey, Arc<Pod>)> {
         while let Some(entry) = self.resting.first_entry()
             && entry.key().0 <= now
@@ -121,6 +121,8 @@ impl Queue {
     pub(crate) fn retry(&mut self, key: &str, now: Instant) {
         let Some(waiting) = self.pods.get_mut(key) else { return };
         waiting.attempts += 1;
+        // There was room for it, so that more room does not make it come sooner.
+        waiting.failed_at = None;
         let at = now + back_off(waiting.attempts);
         self.rest(key, at);
     }

@@ -34,6 +34,32 @@ pub(crate) async fn bind(client: &Client, pod: &Pod, node: &str) -> Result<(), k
     write(client, Method::POST, &path, "application/json", &binding).await
 }
 
+/// Whether a pod has a node by now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stands {
+    Bound,
+    Waiting,
+    /// It is not there any more.
+    Gone,
+}
+
+/// Reads how this very pod stands.
+///
+/// # Errors
+/// When the API does not say.
+pub(crate) async fn stands(client: &Client, pod: &Pod) -> Result<Stands, kube::Error> {
+    let meta = &pod.metadata;
+    let path = format!("/api/v1/namespaces/{}/pods/{}", meta.namespace, meta.name);
+    let request = Request::get(path).body(Vec::new()).map_err(kube::Error::HttpError)?;
+    match client.request::<Pod>(request).await {
+        Ok(found) if found.metadata.uid != meta.uid => Ok(Stands::Gone),
+        Ok(found) if found.spec.node_name.is_empty() => Ok(Stands::Waiting),
+        Ok(_) => Ok(Stands::Bound),
+        Err(kube::Error::Api(status)) if status.code == 404 => Ok(Stands::Gone),
+        Err(error) => Err(error),
+    }
+}
+
 /// Tells people that a pod was bound.
 pub(crate) async fn tell_bound(client: &Client, pod: &Pod, node: &str) {
     let note = format!("Successfully assigned {}/{} to {node}", pod.metadata.namespace, pod.metadata.name);

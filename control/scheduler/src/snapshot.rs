@@ -46,6 +46,8 @@ pub(crate) struct NodeState {
 struct Placed {
     uid: Box<str>,
     node: Box<str>,
+    /// Whether we chose the node and the API has not shown the pod there yet.
+    assumed: bool,
     priority: i32,
     requests: Resources,
     ports: Box<[Port]>,
@@ -97,16 +99,37 @@ impl Snapshot {
         gone.iter().for_each(|name| self.remove_node(name));
     }
 
-    /// Counts a pod on `node`: one that is there, or one that is about to be.
+    /// Counts a pod on the node that the API shows it on. One that was assumed there is counted already.
     pub(crate) fn place(&mut self, pod: &Pod, node: &str) {
         let key = key(pod);
-        if self.placed.get(&key).is_some_and(|placed| placed.uid == pod.metadata.uid && *placed.node == *node) {
+        if let Some(placed) = self.placed.get_mut(&key)
+            && placed.uid == pod.metadata.uid
+            && *placed.node == *node
+        {
+            placed.assumed = false;
             return;
         }
         self.remove_pod(&key);
+        self.count(key, pod, node, false);
+    }
+
+    /// Counts a pod on a node that was chosen for it and that the API does not know of yet.
+    pub(crate) fn assume(&mut self, pod: &Pod, node: &str) {
+        let key = key(pod);
+        debug_assert!(!self.is_placed(&key), "a pod that has a place is not scheduled");
+        self.count(key, pod, node, true);
+    }
+
+    /// Forgets that this very pod was assumed somewhere. Answers whether it still was.
+    pub(crate) fn forget(&mut self, key: &str, uid: &str) -> bool {
+        let is_assumed = self.placed.get(key).is_some_and(|placed| placed.assumed && *placed.uid == *uid);
+        is_assumed && self.remove_pod(key)
+    }
+
+    fn count(&mut self, key: PodKey, pod: &Pod, node: &str, assumed: bool) {
         let (requests, ports) = (pod.requests(), pod.host_ports().cloned().collect());
         let (uid, priority) = (pod.metadata.uid.clone(), pod.spec.priority);
-        let placed = Placed { uid, node: node.into(), priority, requests, ports };
+        let placed = Placed { uid, node: node.into(), assumed, priority, requests, ports };
         self.nodes.entry(node.into()).or_default().count(&placed);
         self.placed.insert(key, placed);
     }
@@ -128,12 +151,20 @@ impl Snapshot {
         true
     }
 
-    /// Forgets all pods that `keep` does not name.
-    pub(crate) fn retain_pods(&mut self, keep: impl Fn(&str) -> bool) {
-        let gone: Vec<_> = self.placed.keys().filter(|key| !keep(key)).cloned().collect();
-        for key in gone {
-            self.remove_pod(&key);
+    /// Forgets all pods whose key and uid `keep` does not name, and answers whether there were any.
+    pub(crate) fn retain_pods(&mut self, keep: impl Fn(&str, &str) -> bool) -> bool {
+        let gone = self.placed.iter().filter(|(key, placed)| !keep(key, &placed.uid));
+        let gone: Vec<_> = gone.map(|(key, _)| key.clone()).collect();
+        for key in &gone {
+            self.remove_pod(key);
         }
+        !gone.is_empty()
+    }
+
+    /// How many pods are assumed on a node.
+    #[cfg(test)]
+    pub(crate) fn assumed_on(&self, node: &str) -> usize {
+        self.placed.values().filter(|placed| placed.assumed && *placed.node == *node).count()
     }
 }
 

@@ -1,5 +1,7 @@
 //! Tests as stories: a file of scenes, each with what is given and what came of it. `UPDATE_EXPECT=1` rewrites the answers.
 //!
+//! Crates that may not import each other include this file by its path; each reads its own `testdata/`.
+//!
 //! A scene is a title line `# …`, input lines up to `----`, and the answer up to an empty line or the next title.
 
 use std::path::Path;
