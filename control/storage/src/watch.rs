@@ -2,7 +2,10 @@
 
 use std::{
     collections::{HashMap, VecDeque},
-    sync::{Arc, Weak},
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use parking_lot::Mutex;
@@ -12,6 +15,8 @@ use crate::{Event, Query};
 
 /// How many events may wait for one watcher before it is closed as too slow.
 const WATCH_BUFFER_EVENTS_MAX: usize = 1000;
+/// How many bytes of objects may wait for one watcher before it is closed as too slow. One event always may.
+const WATCH_BUFFER_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// A stream of events in revision order. Dropping it ends the watch.
 pub struct Watch {
@@ -19,6 +24,8 @@ pub struct Watch {
     backlog: VecDeque<Arc<Event>>,
     /// Invariant: bounded; a watcher that falls behind is closed, so that it never blocks the writer.
     events: mpsc::Receiver<Arc<Event>>,
+    /// Shared with the watcher: the bytes of what waits in `events`.
+    waiting_bytes: Arc<AtomicUsize>,
     /// Where it is registered, to be taken out when it is dropped.
     watchers: Weak<Mutex<Watchers>>,
     scope: Scope,
@@ -53,6 +60,7 @@ struct Watcher {
     id: u64,
     query: Query,
     events: mpsc::Sender<Arc<Event>>,
+    waiting_bytes: Arc<AtomicUsize>,
 }
 
 // === impl Watch ===
@@ -60,10 +68,11 @@ struct Watcher {
 impl Watch {
     /// The next event; `None` when the watcher was too slow or the store closed. Cancellation safe.
     pub async fn next(&mut self) -> Option<Event> {
-        let event = match self.backlog.pop_front() {
-            Some(event) => event,
-            None => self.events.recv().await?,
-        };
+        if let Some(event) = self.backlog.pop_front() {
+            return Some(Arc::unwrap_or_clone(event));
+        }
+        let event = self.events.recv().await?;
+        self.waiting_bytes.fetch_sub(event.subject().value.len(), Ordering::Relaxed);
         Some(Arc::unwrap_or_clone(event))
     }
 }
@@ -82,13 +91,16 @@ impl Watchers {
     /// Registers a watch that first gets the `backlog`. `this` is the lock that the caller holds.
     pub(crate) fn add(&mut self, query: Query, backlog: Vec<Arc<Event>>, this: &Arc<Mutex<Watchers>>) -> Watch {
         let (sender, events) = mpsc::channel(WATCH_BUFFER_EVENTS_MAX);
+        let waiting_bytes = Arc::<AtomicUsize>::default();
         self.last_id += 1;
         let scope = Scope { resource: query.resource.clone(), namespace: query.namespace.clone() };
         if !self.closed {
-            let watcher = Watcher { id: self.last_id, query, events: sender };
+            let waiting_bytes = waiting_bytes.clone();
+            let watcher = Watcher { id: self.last_id, query, events: sender, waiting_bytes };
             self.groups.entry(scope.clone()).or_default().add(watcher);
         }
-        Watch { backlog: backlog.into(), events, watchers: Arc::downgrade(this), scope, id: self.last_id }
+        let watchers = Arc::downgrade(this);
+        Watch { backlog: backlog.into(), events, waiting_bytes, watchers, scope, id: self.last_id }
     }
 
     /// Hands the event to all whom it concerns, and closes those who cannot take it.
@@ -178,7 +190,21 @@ impl Group {
     }
 }
 
+// === impl Watcher ===
+
+impl Watcher {
+    /// Whether there was room for the event. What waits shares its bytes with the state and the history; a watcher that
+    /// is far behind keeps them alive, which is why they count.
+    fn take(&self, event: &Arc<Event>) -> bool {
+        let bytes = event.subject().value.len();
+        // Added first: the other side may take the event out before this line is done.
+        let waiting = self.waiting_bytes.fetch_add(bytes, Ordering::Relaxed);
+        let has_room = waiting == 0 || waiting + bytes <= WATCH_BUFFER_BYTES_MAX;
+        has_room && self.events.try_send(event.clone()).is_ok()
+    }
+}
+
 /// Gives the event to each of `watchers` whose query it matches. Who has no room left for it is closed.
 fn hand(watchers: &mut Vec<Watcher>, event: &Arc<Event>) {
-    watchers.retain(|watcher| !event.matches(&watcher.query) || watcher.events.try_send(event.clone()).is_ok());
+    watchers.retain(|watcher| !event.matches(&watcher.query) || watcher.take(event));
 }

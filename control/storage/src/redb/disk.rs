@@ -14,8 +14,8 @@ use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
 use super::record::{self, Mark};
 use crate::{Durability, OpenError, batch::Names, state::Entry};
 
-/// How much of the file redb keeps in memory: little, because nobody reads through it.
-const CACHE_BYTES: usize = 1024 * 1024;
+/// How much of the file redb keeps in memory: little, because nobody reads through it, and the kernel keeps what is hot.
+const CACHE_BYTES: usize = 128 * 1024;
 
 const OBJECTS: TableDefinition<&[u8], &[u8]> = TableDefinition::new("objects");
 

@@ -43,9 +43,26 @@ pub(super) enum Message {
 /// A write and where its answer goes.
 pub(super) struct Request {
     pub(super) write: Write,
-    pub(super) reply: oneshot::Sender<Result<Arc<Event>, Error>>,
+    pub(super) reply: Reply,
     /// The request's place in the queue, free again when it is answered.
     pub(super) place: OwnedSemaphorePermit,
+}
+
+/// Takes what became of a write to whoever asked for it.
+type Reply = oneshot::Sender<Result<Arc<Event>, Error>>;
+
+/// What a batch comes to, before it is on disk.
+struct Decided {
+    answers: Vec<Answer>,
+    changes: Vec<Change>,
+}
+
+/// What a request is told if the disk takes the batch.
+struct Answer {
+    outcome: Result<Arc<Event>, Error>,
+    reply: Reply,
+    /// Given back once the answer is sent.
+    _place: OwnedSemaphorePermit,
 }
 
 pub(super) struct Writer {
@@ -90,36 +107,31 @@ impl Writer {
         if requests.is_empty() {
             return;
         }
-        let (answers, changes) = self.decide(requests);
+        let Decided { answers, changes } = self.decide(requests);
         let outcome = self.make_durable(&changes);
         if outcome.is_ok() {
             self.published.publish(changes);
         }
-        for (answer, reply, _place) in answers {
+        for Answer { outcome: decided, reply, _place } in answers {
             let answer = match &outcome {
-                Ok(()) => answer,
-                Err(reason) => answer.and_then(|_| Err(Error::Unavailable { reason: reason.clone() })),
+                Ok(()) => decided,
+                Err(reason) => decided.and_then(|_| Err(Error::Unavailable { reason: reason.clone() })),
             };
             // Whoever asked may have gone away; the write stands.
             let _ = reply.send(answer);
         }
     }
 
-    #[expect(clippy::type_complexity, reason = "it is taken apart at once by the only caller")]
-    fn decide(
-        &mut self,
-        requests: Vec<Request>,
-    ) -> (Vec<(Result<Arc<Event>, Error>, oneshot::Sender<Result<Arc<Event>, Error>>, OwnedSemaphorePermit)>, Vec<Change>)
-    {
+    fn decide(&mut self, requests: Vec<Request>) -> Decided {
         let state = self.published.state();
         let mut batch = Batch::after(self.revision, &state, &mut self.names);
-        let answers =
-            requests.into_iter().map(|request| (batch.add(request.write), request.reply, request.place)).collect();
+        let decide = |Request { write, reply, place }| Answer { outcome: batch.add(write), reply, _place: place };
+        let answers = requests.into_iter().map(decide).collect();
         let changes = batch.into_changes();
         if let Some(last) = changes.last() {
             self.revision = last.event.revision;
         }
-        (answers, changes)
+        Decided { answers, changes }
     }
 
     fn make_durable(&mut self, changes: &[Change]) -> Result<(), String> {

@@ -42,6 +42,8 @@ conformance! {
     a_watch_of_everything_sees_all_resources
     a_watch_from_compacted_history_is_refused
     a_slow_watcher_is_closed
+    a_watcher_with_megabytes_behind_it_is_closed
+    an_object_of_any_size_reaches_a_watcher_that_keeps_up
     closing_ends_watches_and_refuses_writes
     concurrent_updates_are_all_applied_once
     objects_in_memory_are_like_others
@@ -272,6 +274,37 @@ async fn a_slow_watcher_is_closed(store: Store) {
         last = event.revision;
     }
     assert!(Revision(0) < last && last < store.revision());
+}
+
+/// Ten large objects are far below the number of events that may wait.
+async fn a_watcher_with_megabytes_behind_it_is_closed(store: Store) {
+    let (mut slow, mut quick) = (watch(&store), watch(&store));
+    let large = "x".repeat(1024 * 1024);
+    for name in 0..10 {
+        create(&store, key("a", &name.to_string()), draft(&large)).await;
+        assert_eq!(&*quick.next().await.unwrap().subject().key.name, name.to_string());
+    }
+    let mut seen = 0;
+    while let Some(event) = slow.next().await {
+        assert_eq!(&*event.subject().key.name, seen.to_string(), "what it gets before the end has no gaps");
+        seen += 1;
+    }
+    assert!((1..10).contains(&seen), "it was closed after {seen} events");
+}
+
+async fn an_object_of_any_size_reaches_a_watcher_that_keeps_up(store: Store) {
+    let mut events = watch(&store);
+    let mut object = create(&store, key("a", "x"), draft("")).await;
+    events.next().await.unwrap();
+    for _ in 0..8 {
+        object = update(&store, &object, draft(&"x".repeat(OBJECT_BYTES_MAX - 16))).await;
+        assert_eq!(events.next().await.unwrap().revision, object.revision);
+    }
+}
+
+/// A watch of all pods from now on.
+fn watch(store: &Store) -> Watch {
+    store.watch(pods(), store.revision()).unwrap()
 }
 
 async fn closing_ends_watches_and_refuses_writes(store: Store) {
