@@ -80,6 +80,17 @@ pub struct Error {
 /// Everything that is wrong with an object, in upstream's order.
 pub type Errors = Vec<Error>;
 
+/// Every error once: two labels with the same wrong value are one thing to say.
+pub fn distinct(errors: Errors) -> Errors {
+    let mut kept = Errors::new();
+    for error in errors {
+        if !kept.contains(&error) {
+            kept.push(error);
+        }
+    }
+    kept
+}
+
 impl Error {
     /// A value must be given. `detail` may be empty.
     pub fn required(path: &Path, detail: &str) -> Error {

@@ -12,6 +12,7 @@ use crate::registry::Registry;
 use crate::registry::resource::{Now, Resource};
 use crate::request::User;
 
+mod certificates;
 mod default_toleration_seconds;
 mod namespace_lifecycle;
 mod node_restriction;
@@ -19,8 +20,10 @@ mod priority;
 mod rbac_escalation;
 mod runtime_class;
 mod service_account;
+mod storage;
 mod taint_nodes_by_condition;
 
+pub use certificates::{CertificateApproval, CertificateSigning, CertificateSubjectRestriction};
 pub use default_toleration_seconds::DefaultTolerationSeconds;
 pub use namespace_lifecycle::NamespaceLifecycle;
 pub use node_restriction::NodeRestriction;
@@ -28,6 +31,7 @@ pub use priority::Priority;
 pub use rbac_escalation::RbacEscalation;
 pub use runtime_class::RuntimeClass;
 pub use service_account::ServiceAccount;
+pub use storage::{DefaultStorageClass, PersistentVolumeClaimResize, StorageObjectInUseProtection};
 pub use taint_nodes_by_condition::TaintNodesByCondition;
 
 /// What is being done.
@@ -107,14 +111,20 @@ impl Chain {
     /// All plugins that are always on: one line each, in upstream's order (`pkg/kubeapiserver/options/plugins.go`).
     pub fn built_in(rbac: Arc<Rbac>) -> Chain {
         Chain(vec![
-            Box::new(RbacEscalation(rbac)),
+            Box::new(RbacEscalation(rbac.clone())),
             Box::new(NamespaceLifecycle),
             Box::new(ServiceAccount),
             Box::new(NodeRestriction),
             Box::new(TaintNodesByCondition),
             Box::new(Priority),
             Box::new(DefaultTolerationSeconds),
+            Box::new(DefaultStorageClass),
+            Box::new(StorageObjectInUseProtection),
+            Box::new(PersistentVolumeClaimResize),
             Box::new(RuntimeClass),
+            Box::new(CertificateApproval(rbac.clone())),
+            Box::new(CertificateSigning(rbac)),
+            Box::new(CertificateSubjectRestriction),
         ])
     }
 

@@ -5,6 +5,7 @@ pub mod apps;
 pub mod authentication;
 pub mod authorization;
 pub mod batch;
+pub mod certificates;
 pub mod coordination;
 pub mod core;
 pub mod discovery;
@@ -19,6 +20,7 @@ pub mod storage;
 pub mod address;
 pub mod bootstrap;
 pub mod cell;
+mod changes;
 pub mod pod_template;
 
 use serde_json::Value;
@@ -34,6 +36,7 @@ pub fn all() -> Vec<Resource> {
         authentication::rows(),
         authorization::rows(),
         batch::rows(),
+        certificates::rows(),
         coordination::rows(),
         discovery::rows(),
         events::rows(),

@@ -11,6 +11,7 @@ use storage::Precondition;
 
 use crate::admission::Operation;
 use crate::error::Failure;
+use crate::field;
 use crate::object::Fields;
 use crate::registry::resource::{Generation, Verb};
 use crate::rest::answer::{self, Shown};
@@ -91,10 +92,13 @@ async fn insert_named(call: &Call, mut object: Value, said: &str, options: Write
     let mut errors = object_meta::validate(owner, &object);
     errors.extend(strategy.validate(&cx, &object));
     if !errors.is_empty() {
-        let failure = Failure::invalid(&owner.gvk.group, &owner.gvk.kind, object.str_at("metadata.name"), &errors);
+        let name = object.str_at("metadata.name");
+        let failure = Failure::invalid(&owner.gvk.group, &owner.gvk.kind, name, &field::distinct(errors));
         return Err(failure.into());
     }
     call.server.admission.validate(&admission, &object).await?;
+    // What the server wrote into the object may have defaults of its own, which upstream fills in when it reads it back.
+    strategy.default(&mut object);
     strategy.warnings(&cx, &object, None).into_iter().for_each(|warning| call.warn(warning));
     let key = call.key_of(object.str_at("metadata.name"));
     if options.dry_run {

@@ -180,7 +180,9 @@ fn shorten(call: &Call, options: &Delete, old: &Value, now: OffsetDateTime) -> O
     let due = due - lasting(grace) + lasting(asked);
     new.set("metadata.deletionTimestamp", format(due, Precision::Seconds));
     new.set("metadata.deletionGracePeriodSeconds", asked);
-    let held = !old.list_at("metadata.finalizers").is_empty();
+    let finalizers = finalizers(call, options, old);
+    let held = !finalizers.is_empty();
+    set_finalizers(&mut new, finalizers);
     Some(if asked > 0 || held { Plan::Mark(new) } else { Plan::Go(Some(new)) })
 }
 

@@ -93,7 +93,12 @@ async fn swap(
     let mut errors = object_meta::validate_update(owner, &new, &old);
     errors.extend(strategy.validate_update(&cx, &new, &old));
     if !errors.is_empty() {
-        return Err(Failure::invalid(&owner.gvk.group, &owner.gvk.kind, new.str_at("metadata.name"), &errors));
+        return Err(Failure::invalid(
+            &owner.gvk.group,
+            &owner.gvk.kind,
+            new.str_at("metadata.name"),
+            &field::distinct(errors),
+        ));
     }
     call.server.admission.validate(&admission, &new).await?;
     strategy.warnings(&cx, &new, Some(&old)).into_iter().for_each(|warning| call.warn(warning));

@@ -14,6 +14,9 @@ mod replication_controller;
 pub mod secret;
 pub mod service;
 pub mod service_account;
+mod volume;
+
+pub(crate) use volume::class_of as class_of_volume;
 
 use crate::registry::resource::{Gvk, Resource, Scope};
 use crate::rest::connect::Endpoint;
@@ -28,6 +31,8 @@ pub fn rows() -> Vec<Resource> {
         event::row(),
         namespace::row(),
         node::row(),
+        volume::volume_row(),
+        volume::claim_row(),
         pod::row(),
         pod_template::row(),
         replication_controller::row(),

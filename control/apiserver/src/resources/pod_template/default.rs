@@ -118,19 +118,7 @@ fn volume(volume: &mut Value) {
     }
     each_mut(volume, "downwardAPI.items", |item| source(Some(item)));
     each_mut(volume, "projected.sources", projection);
-    for (source, field, text) in [
-        ("hostPath", "type", ""),
-        ("iscsi", "iscsiInterface", "default"),
-        ("rbd", "pool", "rbd"),
-        ("rbd", "user", "admin"),
-    ] {
-        if let Some(source) = volume.at_mut(source).filter(|s| s.is_object()) {
-            default_text(source, field, text);
-        }
-    }
-    if let Some(rbd) = volume.at_mut("rbd").filter(|s| s.is_object()) {
-        default_text(rbd, "keyring", "/etc/ceph/keyring");
-    }
+    places(volume);
     if let Some(image) = volume.at_mut("image").filter(|i| i.is_object() && i.str_at("pullPolicy").is_empty()) {
         let policy = image::default_pull_policy(image.str_at("reference"));
         image.set("pullPolicy", policy);
@@ -140,6 +128,29 @@ fn volume(volume: &mut Value) {
         template.set_default("spec", json!({}));
         template.set_default("spec.resources", json!({}));
         template.set_default("spec.volumeMode", "Filesystem");
+    }
+}
+
+/// The defaults of sources that are places: the spec of a PersistentVolume has the same ones.
+pub fn places(volume: &mut Value) {
+    for (source, field, text) in [
+        ("hostPath", "type", ""),
+        ("iscsi", "iscsiInterface", "default"),
+        ("rbd", "pool", "rbd"),
+        ("rbd", "user", "admin"),
+        ("rbd", "keyring", "/etc/ceph/keyring"),
+        ("azureDisk", "cachingMode", "ReadWrite"),
+        ("azureDisk", "kind", "Shared"),
+        ("azureDisk", "fsType", "ext4"),
+        ("scaleIO", "storageMode", "ThinProvisioned"),
+        ("scaleIO", "fsType", "xfs"),
+    ] {
+        if let Some(source) = volume.at_mut(source).filter(|s| s.is_object()) {
+            default_text(source, field, text);
+        }
+    }
+    if let Some(disk) = volume.at_mut("azureDisk").filter(|s| s.is_object()) {
+        disk.set_default("readOnly", false);
     }
 }
 

@@ -107,6 +107,16 @@ fn in_container(path: &Path, container: &Value) -> Vec<String> {
     warnings
 }
 
+/// Warnings about a term that selects nodes, which volumes have too.
+pub fn node_term(path: &Path, term: &Value) -> Vec<String> {
+    let old = |key: &str| OLD_NODE_LABELS.iter().find(|(name, _)| *name == key).map(|(_, why)| *why);
+    let of = |(at, expression): (Path, &Value)| {
+        let key = expression.str_at("key");
+        old(key).map(|why| format!("{}: {key} is {why}", at.child("key")))
+    };
+    each(path, term, "matchExpressions").filter_map(of).collect()
+}
+
 fn node_labels(path: &Path, spec: &Value) -> Vec<String> {
     let mut warnings = Vec::new();
     let old = |key: &str| OLD_NODE_LABELS.iter().find(|(name, _)| *name == key).map(|(_, why)| *why);
@@ -125,10 +135,7 @@ fn node_labels(path: &Path, spec: &Value) -> Vec<String> {
         each(&at, nodes, preferred).filter_map(|(at, term)| Some((at.child("preference"), term.get("preference")?))),
     );
     for (at, term) in terms {
-        for (at, expression) in each(&at, term, "matchExpressions") {
-            let key = expression.str_at("key");
-            warnings.extend(old(key).map(|why| format!("{}: {key} is {why}", at.child("key"))));
-        }
+        warnings.extend(node_term(&at, term));
     }
     for (at, constraint) in each(path, spec, "topologySpreadConstraints") {
         let key = constraint.str_at("topologyKey");
@@ -141,16 +148,14 @@ fn node_labels(path: &Path, spec: &Value) -> Vec<String> {
 }
 
 fn old_volumes(path: &Path, spec: &Value) -> Vec<String> {
-    let mut warnings = Vec::new();
-    for (at, volume) in each(path, spec, "volumes") {
-        for (name, why) in OLD_VOLUMES {
-            if member(volume, name).is_some() {
-                let shown = if *name == "storageos" { "storageOS" } else { name };
-                warnings.push(format!("{}: {why}", at.child(shown)));
-            }
-        }
-    }
-    warnings
+    each(path, spec, "volumes").flat_map(|(at, volume)| old_volume(&at, volume)).collect()
+}
+
+/// Warnings about a volume's source: the spec of a PersistentVolume has the same ones.
+pub fn old_volume(path: &Path, volume: &Value) -> Vec<String> {
+    let given = OLD_VOLUMES.iter().filter(|(name, _)| member(volume, name).is_some());
+    let shown = |name: &'static str| if name == "storageos" { "storageOS" } else { name };
+    given.map(|(name, why)| format!("{}: {why}", path.child(shown(name)))).collect()
 }
 
 fn duplicates(path: &Path, spec: &Value, list: &str, field: &str) -> Vec<String> {
@@ -166,7 +171,8 @@ fn fractions(path: &Path, amounts: Option<&Value>) -> Vec<String> {
     known.iter().filter_map(|name| fraction(&path.key(name), amounts?.get(name)?)).collect()
 }
 
-fn fraction(path: &Path, value: &Value) -> Option<String> {
+/// A warning about an amount of bytes that is not whole.
+pub fn fraction(path: &Path, value: &Value) -> Option<String> {
     let text = quote(value.as_str().unwrap_or_default());
     let whole = quantity::of(value).is_whole();
     (!whole).then(|| format!("{path}: fractional byte value {text} is invalid, must be an integer"))

@@ -41,10 +41,8 @@ pub fn rows() -> Vec<Resource> {
 }
 
 fn cells(object: &Value, now: Now) -> Vec<Value> {
-    let annotations = object.at("metadata.annotations");
-    let is = |key: &str| annotations.and_then(|map| map.get(key)).is_some_and(|value| value == "true");
     let name = object.str_at("metadata.name");
-    let name = if DEFAULT_CLASS.into_iter().any(is) { format!("{name} (default)") } else { name.to_owned() };
+    let name = if is_default(object) { format!("{name} (default)") } else { name.to_owned() };
     vec![
         name.into(),
         object.str_at("provisioner").into(),
@@ -53,6 +51,12 @@ fn cells(object: &Value, now: Now) -> Vec<Value> {
         json!(object.bool_at("allowVolumeExpansion")),
         age::of(object, now),
     ]
+}
+
+/// Whether claims that name no class get this one.
+pub(crate) fn is_default(class: &Value) -> bool {
+    let annotations = class.at("metadata.annotations");
+    DEFAULT_CLASS.into_iter().any(|key| annotations.and_then(|map| map.get(key)).is_some_and(|value| value == "true"))
 }
 
 struct StorageClass;

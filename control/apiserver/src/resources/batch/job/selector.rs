@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::field::{Error, Errors, Path};
 use crate::object::{Fields, as_map};
-use crate::validation::{entries, selector};
+use crate::validation::{entries, is_given, selector};
 
 const CONTROLLER_UID: &str = "batch.kubernetes.io/controller-uid";
 
@@ -19,8 +19,10 @@ pub(super) fn generate(object: &mut Value) {
     if object.bool_at("spec.manualSelector") {
         return;
     }
-    // Labels that a job has from its template are one map with the template's upstream, and grow with it.
-    let is_shared = object.at("metadata.labels") == object.at("spec.template.metadata.labels");
+    // Labels that a job has from its template are one map with the template's upstream, and grow with it. A job that
+    // has none gets them when it is stored, after it was validated.
+    let is_shared = is_given(object.at("metadata.labels"))
+        && object.at("metadata.labels") == object.at("spec.template.metadata.labels");
     let labels = expected(object).map(|(key, value)| (key, value.to_owned()));
     let uid = object.str_at("metadata.uid").to_owned();
     object.set_default("spec.template.metadata.labels", json!({}));
@@ -36,8 +38,8 @@ pub(super) fn generate(object: &mut Value) {
     }
     if is_shared {
         object.remove("metadata.labels");
+        share_labels(object);
     }
-    share_labels(object);
 }
 
 /// A job without labels of its own gets those of its pods.

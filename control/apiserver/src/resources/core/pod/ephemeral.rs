@@ -4,9 +4,9 @@ use serde_json::Value;
 
 use crate::field::{Error, Errors, Path, quote};
 use crate::object::Fields;
+use crate::resources::changes::changes;
 use crate::resources::core::pod::prepare::{count, keep};
 use crate::resources::core::pod::strategy::validate_whole;
-use crate::resources::core::pod::update::changes;
 use crate::resources::pod_template::annotation;
 
 /// Keeps everything but the ephemeral containers.

@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 
 use crate::field::{Error, Errors, Path};
 use crate::object::Fields;
+use crate::resources::changes::changes;
 use crate::resources::core::pod::prepare::keep;
 use crate::resources::core::pod::strategy::validate_whole;
 use crate::resources::pod_template::{annotation, toleration};
@@ -13,9 +14,6 @@ const DEADLINE_SECONDS_MAX: i64 = i32::MAX as i64;
 
 /// What may change, as the refusal names it.
 const UPDATABLE: &str = "`spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)";
-
-/// Lines that a refusal shows of what changed.
-const CHANGES_SHOWN_MAX: usize = 20;
 
 /// What is wrong with a change through the main endpoint.
 pub(super) fn validate(new: &Value, old: &Value) -> Errors {
@@ -53,34 +51,6 @@ pub(super) fn validate(new: &Value, old: &Value) -> Errors {
         ));
     }
     errors
-}
-
-/// What differs between two trees, in lines of `path: old -> new` behind a head that tells it from the sentence.
-pub(super) fn changes(old: &Value, new: &Value) -> String {
-    let mut lines = Vec::new();
-    compare(&Path::root(), old, new, &mut lines);
-    lines.truncate(CHANGES_SHOWN_MAX);
-    format!("@@ - spec, + spec @@\n{}\n", lines.join("\n"))
-}
-
-fn compare(path: &Path, old: &Value, new: &Value, lines: &mut Vec<String>) {
-    match (old, new) {
-        _ if old == new => {}
-        (Value::Object(a), Value::Object(b)) => {
-            let null = Value::Null;
-            let names: std::collections::BTreeSet<&String> = a.keys().chain(b.keys()).collect();
-            for name in names {
-                let at = path.child(name);
-                compare(&at, a.get(name).unwrap_or(&null), b.get(name).unwrap_or(&null), lines);
-            }
-        }
-        (Value::Array(a), Value::Array(b)) if a.len() == b.len() => {
-            for (i, (a, b)) in a.iter().zip(b).enumerate() {
-                compare(&path.index(i), a, b, lines);
-            }
-        }
-        _ => lines.push(format!("-{path}: {old}\n+{path}: {new}")),
-    }
 }
 
 /// A deadline may come, and come nearer.
