@@ -90,14 +90,26 @@ pub(crate) fn enqueue_itself<V: View>(cache: &Cache<V>, queue: &Arc<Queue<Key>>)
 }
 
 /// Adds the controller of `kind` that manages the object, on both sides of each change, to `queue`.
-pub(crate) fn enqueue_controller<V: View>(cache: &Cache<V>, kind: &'static str, queue: &Arc<Queue<Key>>) {
-    let queue = queue.clone();
+pub(crate) fn enqueue_controller<V: View>(cache: &Cache<V>, kind: &str, queue: &Arc<Queue<Key>>) {
+    let (queue, kind) = (queue.clone(), Box::<str>::from(kind));
     cache.listen(move |change| {
         for object in change.sides() {
             let meta = object.meta();
-            if let Some(owner) = meta.controller().filter(|owner| owner.kind.as_ref() == kind) {
+            if let Some(owner) = meta.controller().filter(|owner| owner.kind == kind) {
                 queue.add(Key::new(&meta.namespace, &owner.name));
             }
+        }
+    });
+}
+
+/// Adds every one of `owners` in the namespace of an object without controller to `queue`: any of them may adopt it. Such
+/// objects are rare.
+pub(crate) fn enqueue_adopters<V: View, O: View>(orphans: &Cache<V>, owners: &Arc<Cache<O>>, queue: &Arc<Queue<Key>>) {
+    let (owners, queue) = (owners.clone(), queue.clone());
+    orphans.listen(move |change| {
+        let Some(orphan) = change.new.filter(|orphan| orphan.meta().controller().is_none()) else { return };
+        for owner in owners.in_namespace(&orphan.meta().namespace, |_| true) {
+            queue.add(owner.meta().key());
         }
     });
 }

@@ -10,6 +10,8 @@ pub(crate) static ENDPOINTS: Resource = Resource::new("", "v1", "endpoints", "En
 pub(crate) static CONFIG_MAPS: Resource = Resource::new("", "v1", "configmaps", "ConfigMap");
 pub(crate) static SERVICE_ACCOUNTS: Resource = Resource::new("", "v1", "serviceaccounts", "ServiceAccount");
 pub(crate) static EVENTS: Resource = Resource::new("", "v1", "events", "Event");
+pub(crate) static REPLICATION_CONTROLLERS: Resource =
+    Resource::new("", "v1", "replicationcontrollers", "ReplicationController");
 pub(crate) static DEPLOYMENTS: Resource = Resource::new("apps", "v1", "deployments", "Deployment");
 pub(crate) static REPLICA_SETS: Resource = Resource::new("apps", "v1", "replicasets", "ReplicaSet");
 pub(crate) static JOBS: Resource = Resource::new("batch", "v1", "jobs", "Job");

@@ -22,8 +22,10 @@ mod transcript;
 
 mod conditions;
 mod owner;
+mod pod_control;
 mod pod_template;
 mod serde_null;
+mod workload;
 
 mod context;
 mod deployment;
@@ -78,6 +80,7 @@ const CONTROLLERS: &[Row] = &[
     Row { name: "ttl", start: node_ttl::start },
     Row { name: "root-ca-certificate-publisher", start: root_ca::start },
     Row { name: "replicaset", start: replicaset::start },
+    Row { name: "replicationcontroller", start: replicaset::start_plain },
     Row { name: "deployment", start: deployment::start },
     Row { name: "job", start: job::start },
     Row { name: "endpoints", start: endpoints::start },

@@ -2,18 +2,18 @@
 
 use serde_json::{Value, json};
 
-use crate::meta::Owner;
+use crate::{api::Resource, meta::Meta, owner};
 
-/// The pod that `template` describes, owned by `owner` and named after it.
-pub(crate) fn pod(template: &Value, namespace: &str, owner: &Owner) -> Value {
+/// The pod that `template` describes, owned by the object of `resource` with this metadata and named after it.
+pub(crate) fn pod(template: &Value, resource: &Resource, owner: &Meta) -> Value {
     let metadata = &template["metadata"];
     let mut pod = json!({
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": {
             "generateName": format!("{}-", owner.name),
-            "namespace": namespace,
-            "ownerReferences": [owner],
+            "namespace": owner.namespace,
+            "ownerReferences": [owner::reference(resource, owner)],
         },
         "spec": template["spec"],
     });

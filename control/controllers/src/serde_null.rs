@@ -14,10 +14,21 @@ pub(crate) fn count(count: i64) -> Option<i64> {
     (count != 0).then_some(count)
 }
 
-/// Writes an empty list as null, which in a merge patch takes the old one away.
-pub(crate) fn empty_as_null<T: Serialize, S: Serializer>(list: &[T], serializer: S) -> Result<S::Ok, S::Error> {
-    match list {
-        [] => serializer.serialize_none(),
-        list => serializer.collect_seq(list),
+/// A list in a status: read from null as empty, and written as null when empty, which in a merge patch takes the old one
+/// away.
+pub(crate) mod list {
+    use super::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+        deserializer: D,
+    ) -> Result<Vec<T>, D::Error> {
+        super::as_default(deserializer)
+    }
+
+    pub(crate) fn serialize<T: Serialize, S: Serializer>(list: &[T], serializer: S) -> Result<S::Ok, S::Error> {
+        match list {
+            [] => serializer.serialize_none(),
+            list => serializer.collect_seq(list),
+        }
     }
 }

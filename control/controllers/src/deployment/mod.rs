@@ -27,6 +27,7 @@ use crate::{
     owner::{self, Claim, Claimant},
     queue::Queue,
     view::{metadata, pod::Pod},
+    workload,
 };
 
 use object::Deployment;
@@ -46,7 +47,7 @@ pub(crate) fn start(cx: &mut Context) {
     let pods = cx.cache::<Pod>();
     context::enqueue_itself(&deployments, &queue);
     context::enqueue_controller(&sets, "Deployment", &queue);
-    enqueue_adopters(&sets, &deployments, &queue);
+    context::enqueue_adopters(&sets, &deployments, &queue);
     enqueue_emptied(&pods, &sets, &queue);
     let synced = {
         let pods = pods.clone();
@@ -54,21 +55,6 @@ pub(crate) fn start(cx: &mut Context) {
     };
     let controller = Controller { api: cx.api.clone(), recorder: cx.recorder("deployment-controller"), pods };
     cx.run("deployment", queue, controller, synced);
-}
-
-/// Adds every Deployment in the namespace of a set without controller: any of them may adopt it.
-fn enqueue_adopters(
-    sets: &Cache<metadata::ReplicaSet>,
-    deployments: &Arc<Cache<metadata::Deployment>>,
-    queue: &Arc<Queue<Key>>,
-) {
-    let (deployments, queue) = (deployments.clone(), queue.clone());
-    sets.listen(move |change| {
-        let Some(set) = change.new.filter(|set| set.metadata.controller().is_none()) else { return };
-        for deployment in deployments.in_namespace(&set.metadata.namespace, |_| true) {
-            queue.add(deployment.metadata.key());
-        }
-    });
 }
 
 /// Adds the Deployment of a pod that is gone: one that recreates waits for the last of them.
@@ -119,7 +105,7 @@ impl Controller {
         let target = Target { resource: &kinds::DEPLOYMENTS, namespace: &key.namespace, name: &key.name };
         let Some(object) = self.api.get::<Value>(target).await? else { return Ok(None) };
         let annotations = sets::annotations(&object);
-        let deployment: Deployment = sets::read(object)?;
+        let deployment: Deployment = workload::read(object)?;
         // One that selects everything would take over the whole namespace.
         if deployment.spec.selector.is_empty() {
             return Ok(None);

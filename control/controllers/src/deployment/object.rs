@@ -3,16 +3,15 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{conditions::Condition, meta::Meta, selector::Selector, serde_null};
+use crate::{
+    conditions::Condition,
+    selector::Selector,
+    serde_null,
+    workload::{Workload, hundredths},
+};
 
-/// A Deployment. Its annotations are whole, since ReplicaSets inherit them.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct Deployment {
-    pub(super) metadata: Meta,
-    pub(super) spec: Spec,
-    pub(super) status: Status,
-}
+/// A Deployment.
+pub(super) type Deployment = Workload<Spec, Status>;
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -54,7 +53,7 @@ pub(super) struct Status {
     pub(super) unavailable_replicas: Option<i64>,
     pub(super) terminating_replicas: Option<i64>,
     pub(super) collision_count: Option<i64>,
-    #[serde(deserialize_with = "serde_null::as_default", serialize_with = "serde_null::empty_as_null")]
+    #[serde(with = "serde_null::list")]
     pub(super) conditions: Vec<Condition>,
 }
 
@@ -92,16 +91,8 @@ impl Deployment {
     /// Surge rounds up and unavailability down; if both are zero, one pod may be unavailable, or nothing could move.
     fn fenceposts(&self) -> (i64, i64) {
         let rolling = self.spec.strategy.rolling_update.clone().unwrap_or_default();
-        let hundredths = |value: &Value| match value {
-            Value::Number(number) => number.as_i64().unwrap_or(0).saturating_mul(100),
-            Value::String(text) => {
-                let percent: i64 = text.strip_suffix('%').and_then(|percent| percent.parse().ok()).unwrap_or(0);
-                percent.saturating_mul(self.replicas())
-            }
-            _ => 0,
-        };
-        let surge = hundredths(&rolling.max_surge).saturating_add(99) / 100;
-        match (surge, hundredths(&rolling.max_unavailable) / 100) {
+        let surge = hundredths(&rolling.max_surge, self.replicas()).saturating_add(99) / 100;
+        match (surge, hundredths(&rolling.max_unavailable, self.replicas()) / 100) {
             (0, 0) => (0, 1),
             fenceposts => fenceposts,
         }

@@ -10,6 +10,7 @@ use crate::{
     meta::Meta,
     owner,
     replicaset::object::{self, ReplicaSet},
+    workload,
 };
 
 use super::{hash, object::Deployment};
@@ -52,7 +53,7 @@ impl Set {
     /// Reads a ReplicaSet as the API answers it.
     pub(super) fn read(object: Value) -> Result<Self, Error> {
         let annotations = annotations(&object);
-        let set: ReplicaSet = read(object)?;
+        let set: ReplicaSet = workload::read(object)?;
         let (spec, status) = (set.spec, set.status);
         Ok(Self {
             meta: set.metadata,
@@ -127,12 +128,6 @@ impl Set {
 /// The whole annotations of an object.
 pub(super) fn annotations(object: &Value) -> Annotations {
     serde_json::from_value(object["metadata"]["annotations"].clone()).unwrap_or_default()
-}
-
-/// Reads an object as what its kind promises.
-pub(super) fn read<T: serde::de::DeserializeOwned>(object: Value) -> Result<T, Error> {
-    let key = object["metadata"]["name"].as_str().unwrap_or_default().to_owned();
-    serde_json::from_value(object).map_err(|source| Error::Read { key, source })
 }
 
 /// Where the set with the Deployment's template is. If there are several, the oldest counts.

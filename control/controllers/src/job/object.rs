@@ -3,16 +3,10 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{clock::Time, conditions::Condition, meta::Meta, serde_null};
+use crate::{clock::Time, conditions::Condition, serde_null, workload::Workload};
 
 /// A Job.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct Job {
-    pub(super) metadata: Meta,
-    pub(super) spec: Spec,
-    pub(super) status: Status,
-}
+pub(super) type Job = Workload<Spec, Status>;
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -44,7 +38,7 @@ pub(super) struct Status {
     pub(super) succeeded: Option<i64>,
     pub(super) failed: Option<i64>,
     pub(super) uncounted_terminated_pods: Option<Uncounted>,
-    #[serde(deserialize_with = "serde_null::as_default", serialize_with = "serde_null::empty_as_null")]
+    #[serde(with = "serde_null::list")]
     pub(super) conditions: Vec<Condition>,
 }
 
@@ -52,9 +46,9 @@ pub(super) struct Status {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(super) struct Uncounted {
-    #[serde(serialize_with = "serde_null::empty_as_null")]
+    #[serde(with = "serde_null::list")]
     pub(super) succeeded: Vec<Box<str>>,
-    #[serde(serialize_with = "serde_null::empty_as_null")]
+    #[serde(with = "serde_null::list")]
     pub(super) failed: Vec<Box<str>>,
 }
 

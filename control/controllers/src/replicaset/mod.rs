@@ -1,4 +1,4 @@
-//! Keeps as many pods as a ReplicaSet asks for.
+//! Keeps as many pods as a ReplicaSet asks for, or a ReplicationController, which is one with plainer selectors.
 
 pub(crate) mod object;
 mod plan;
@@ -7,81 +7,116 @@ mod tests;
 
 use std::sync::Arc;
 
-use futures::{StreamExt, future::BoxFuture, stream};
+use futures::future::BoxFuture;
 use serde::de::IgnoredAny;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
-    api::{self, Api, Deletion, Error, Patch, Target},
+    api::{self, Error, Patch, Resource, Target},
     cache::Cache,
     clock::Time,
     context::{self, Context},
     controller::{Next, Reconcile},
-    events::{Recorder, Regarding, Type},
     kinds,
     meta::Key,
-    owner::{self, Claim, Claimant},
+    pod_control::PodControl,
     pod_template,
     queue::Queue,
     view::{metadata, pod::Pod},
+    watch::View,
+    workload,
 };
 
 use object::ReplicaSet;
 use plan::{Failure, Plan};
 
-/// At most so many pods are made or deleted at once for one set.
-const CONCURRENT_MAX: usize = 32;
-
-struct Controller {
-    api: Api,
-    recorder: Recorder,
-    sets: Arc<Cache<metadata::ReplicaSet>>,
-    pods: Arc<Cache<Pod>>,
+/// What differs between the kinds that are controlled alike.
+struct Kind {
+    /// The controller's name.
+    name: &'static str,
+    /// The name that its events carry.
+    component: &'static str,
+    resource: &'static Resource,
+    /// Whether the selector is a plain map of labels, and the status does not count pods that terminate.
+    is_plain: bool,
 }
 
-/// Starts the controller.
+static REPLICA_SET: Kind =
+    Kind { name: "replicaset", component: "replicaset-controller", resource: &kinds::REPLICA_SETS, is_plain: false };
+static REPLICATION_CONTROLLER: Kind = Kind {
+    name: "replicationcontroller",
+    component: "replication-controller",
+    resource: &kinds::REPLICATION_CONTROLLERS,
+    is_plain: true,
+};
+
+struct Controller<V> {
+    kind: &'static Kind,
+    control: PodControl,
+    /// All objects of the kind.
+    sets: Arc<Cache<V>>,
+}
+
+/// Starts the controller of ReplicaSets.
 pub(crate) fn start(cx: &mut Context) {
+    start_kind::<metadata::ReplicaSet>(cx, &REPLICA_SET);
+}
+
+/// Starts the controller of ReplicationControllers.
+pub(crate) fn start_plain(cx: &mut Context) {
+    start_kind::<metadata::ReplicationController>(cx, &REPLICATION_CONTROLLER);
+}
+
+fn start_kind<V: View>(cx: &mut Context, kind: &'static Kind) {
     let queue = Arc::new(Queue::new());
-    let (sets, pods) = (cx.cache::<metadata::ReplicaSet>(), cx.cache::<Pod>());
+    let (sets, pods) = (cx.cache::<V>(), cx.cache::<Pod>());
     context::enqueue_itself(&sets, &queue);
-    context::enqueue_controller(&pods, "ReplicaSet", &queue);
-    enqueue_adopters(&pods, &sets, &queue);
+    context::enqueue_controller(&pods, &kind.resource.kind, &queue);
+    context::enqueue_adopters(&pods, &sets, &queue);
     let synced = {
         let (sets, pods) = (sets.clone(), pods.clone());
         async move { tokio::join!(sets.synced(), pods.synced()).0 }
     };
-    let recorder = cx.recorder("replicaset-controller");
-    let controller = Controller { api: cx.api.clone(), recorder, sets, pods };
-    cx.run("replicaset", queue, controller, synced);
+    let control =
+        PodControl { api: cx.api.clone(), recorder: cx.recorder(kind.component), pods, resource: kind.resource };
+    cx.run(kind.name, queue, Controller { kind, control, sets }, synced);
 }
 
-/// Adds every set in the namespace of a pod without controller: any of them may adopt it. Such pods are rare.
-fn enqueue_adopters(pods: &Cache<Pod>, sets: &Arc<Cache<metadata::ReplicaSet>>, queue: &Arc<Queue<Key>>) {
-    let (sets, queue) = (sets.clone(), queue.clone());
-    pods.listen(move |change| {
-        let Some(pod) = change.new.filter(|pod| pod.metadata.controller().is_none()) else { return };
-        for set in sets.in_namespace(&pod.metadata.namespace, |_| true) {
-            queue.add(set.metadata.key());
+// === impl Kind ===
+
+impl Kind {
+    /// Reads an object of the kind.
+    fn read(&self, mut object: Value) -> Result<ReplicaSet, Error> {
+        if self.is_plain {
+            let labels = object["spec"]["selector"].take();
+            object["spec"]["selector"] = json!({"matchLabels": labels});
         }
-    });
+        workload::read(object)
+    }
 }
 
 // === impl Controller ===
 
-impl Reconcile for Controller {
+impl<V: View> Reconcile for Controller<V> {
     fn reconcile<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Result<Next, Error>> {
         Box::pin(async move {
-            let target = Target { resource: &kinds::REPLICA_SETS, namespace: &key.namespace, name: &key.name };
-            let Some(set) = self.api.get::<ReplicaSet>(target).await? else { return Ok(Next::Change) };
-            self.claim(&set).await?;
-            let plan = plan::plan(&set, &self.owned(&set), &self.related(&set), Time::now());
+            let target = Target { resource: self.kind.resource, namespace: &key.namespace, name: &key.name };
+            let api = &self.control.api;
+            let Some(object) = api.get::<Value>(target).await? else { return Ok(Next::Change) };
+            let set = self.kind.read(object)?;
+            let meta = &set.metadata;
+            // Pods that have ended stay whose they were.
+            self.control.claim(meta, &set.spec.selector, |pod| !pod.is_terminal()).await?;
+            let plan = plan::plan(&set, &self.control.owned(meta), &self.related(&set), Time::now());
             let failure = self.apply(&set, plan).await;
-            let (owned, now) = (self.owned(&set), Time::now());
-            let status = plan::status(&set, &owned, failure.clone(), now);
+            let (owned, now) = (self.control.owned(meta), Time::now());
+            let mut status = plan::status(&set, &owned, failure.clone(), now);
+            if self.kind.is_plain {
+                status.terminating_replicas = None;
+            }
             if status != set.status {
                 let patch = json!({"status": status});
-                let patched = self.api.patch::<IgnoredAny>(target, "status", Patch::Merge, &patch).await;
-                api::absent_as_none(patched)?;
+                api::absent_as_none(api.patch::<IgnoredAny>(target, "status", Patch::Merge, &patch).await)?;
             }
             match (failure, plan::next_available(&set, &owned, now)) {
                 (Some(failure), _) => Err(Error::Actions { reason: failure.message }),
@@ -92,116 +127,24 @@ impl Reconcile for Controller {
     }
 }
 
-impl Controller {
-    fn owned(&self, set: &ReplicaSet) -> Vec<Arc<Pod>> {
-        self.pods.in_namespace(&set.metadata.namespace, |pod| pod.metadata.is_controlled_by(&set.metadata.uid))
-    }
-
+impl<V: View> Controller<V> {
     /// The pods of all sets of the same Deployment, this one's included.
     fn related(&self, set: &ReplicaSet) -> Vec<Arc<Pod>> {
-        let Some(deployment) = set.metadata.controller() else { return self.owned(set) };
+        let Some(deployment) = set.metadata.controller() else { return self.control.owned(&set.metadata) };
         let namespace = &set.metadata.namespace;
-        let sets = self.sets.in_namespace(namespace, |sibling| sibling.metadata.is_controlled_by(&deployment.uid));
-        let is_related = |pod: &Pod| sets.iter().any(|sibling| pod.metadata.is_controlled_by(&sibling.metadata.uid));
-        self.pods.in_namespace(namespace, is_related)
-    }
-
-    /// Adopts and releases pods, so that the labels and the owner references agree.
-    async fn claim(&self, set: &ReplicaSet) -> Result<(), Error> {
-        let claimant = Claimant { meta: &set.metadata, selector: &set.spec.selector };
-        let claim = |pod: &Pod| match pod.is_terminal() {
-            true => Claim::Foreign,
-            false => claimant.claim(&pod.metadata),
-        };
-        let namespace = &set.metadata.namespace;
-        let changing = |pod: &Pod| matches!(claim(pod), Claim::Adopt | Claim::Release);
-        for pod in self.pods.in_namespace(namespace, changing) {
-            let pod_meta = &pod.metadata;
-            let changed = match claim(&pod) {
-                Claim::Adopt => {
-                    let reference = owner::reference(&kinds::REPLICA_SETS, &set.metadata);
-                    let adopted = owner::adopt(&self.api, &kinds::PODS, pod_meta, &reference).await;
-                    api::absent_as_none(adopted)?
-                }
-                Claim::Release => owner::release(&self.api, &kinds::PODS, pod_meta, &set.metadata.uid).await?,
-                Claim::Owned | Claim::Foreign => None,
-            };
-            if let Some(changed) = changed {
-                self.pods.observe(changed);
-            }
-        }
-        Ok(())
+        let sets = self.sets.in_namespace(namespace, |sibling| sibling.meta().is_controlled_by(&deployment.uid));
+        let is_related = |pod: &Pod| sets.iter().any(|sibling| pod.metadata.is_controlled_by(&sibling.meta().uid));
+        self.control.pods.in_namespace(namespace, is_related)
     }
 
     async fn apply(&self, set: &ReplicaSet, plan: Plan) -> Option<Failure> {
-        match plan.delete.is_empty() {
-            true => self.create(set, plan.create).await,
-            false => self.delete(set, plan.delete).await,
+        let meta = &set.metadata;
+        if !plan.delete.is_empty() {
+            let error = self.control.delete(meta, &plan.delete).await.err()?;
+            return Some(Failure { reason: "FailedDelete", message: error.message() });
         }
-    }
-
-    /// Makes pods in batches that double, so that a set whose pods are refused does not try hundreds of times.
-    async fn create(&self, set: &ReplicaSet, count: usize) -> Option<Failure> {
-        let reference = owner::reference(&kinds::REPLICA_SETS, &set.metadata);
-        let pod = pod_template::pod(&set.spec.template, &set.metadata.namespace, &reference);
-        let (mut left, mut batch) = (count, 1);
-        while left > 0 {
-            let now = batch.min(left);
-            let work: Vec<_> = (0..now).map(|_| self.create_one(set, &pod)).collect();
-            let made: Vec<_> = stream::iter(work).buffer_unordered(CONCURRENT_MAX).collect().await;
-            if let Some(error) = made.into_iter().find_map(Result::err) {
-                return (!error.is_namespace_terminating())
-                    .then(|| Failure { reason: "FailedCreate", message: error.message() });
-            }
-            (left, batch) = (left - now, batch * 2);
-        }
-        None
-    }
-
-    async fn create_one(&self, set: &ReplicaSet, pod: &serde_json::Value) -> Result<(), Error> {
-        let regarding = Regarding::of(&kinds::REPLICA_SETS, &set.metadata);
-        match self.api.create::<Pod>(&kinds::PODS, &set.metadata.namespace, pod).await {
-            Ok(made) => {
-                let message = format!("Created pod: {}", made.metadata.name);
-                self.recorder.record(regarding, Type::Normal, "SuccessfulCreate", message);
-                self.pods.observe(made);
-                Ok(())
-            }
-            Err(error) => {
-                if !error.is_namespace_terminating() {
-                    let message = format!("Error creating: {}", error.message());
-                    self.recorder.record(regarding, Type::Warning, "FailedCreate", message);
-                }
-                Err(error)
-            }
-        }
-    }
-
-    async fn delete(&self, set: &ReplicaSet, pods: Vec<Arc<Pod>>) -> Option<Failure> {
-        let work: Vec<_> = pods.iter().map(|pod| self.delete_one(set, pod)).collect();
-        let deleted: Vec<_> = stream::iter(work).buffer_unordered(CONCURRENT_MAX).collect().await;
-        let error = deleted.into_iter().find_map(Result::err)?;
-        Some(Failure { reason: "FailedDelete", message: error.message() })
-    }
-
-    async fn delete_one(&self, set: &ReplicaSet, pod: &Pod) -> Result<(), Error> {
-        let regarding = Regarding::of(&kinds::REPLICA_SETS, &set.metadata);
-        let meta = &pod.metadata;
-        let target = Target { resource: &kinds::PODS, namespace: &meta.namespace, name: &meta.name };
-        match api::absent_as_none(self.api.delete::<Pod>(target, &Deletion::of_uid(&meta.uid)).await) {
-            Ok(deleted) => {
-                let message = format!("Deleted pod: {}", meta.name);
-                self.recorder.record(regarding, Type::Normal, "SuccessfulDelete", message);
-                if let Some(deleted) = deleted {
-                    self.pods.observe_deletion(deleted, Time::now());
-                }
-                Ok(())
-            }
-            Err(error) => {
-                let message = format!("Error deleting: {}", error.message());
-                self.recorder.record(regarding, Type::Warning, "FailedDelete", message);
-                Err(error)
-            }
-        }
+        let pod = pod_template::pod(&set.spec.template, self.kind.resource, meta);
+        let error = self.control.create(meta, &vec![&pod; plan.create]).await.err()?.error;
+        (!error.is_namespace_terminating()).then(|| Failure { reason: "FailedCreate", message: error.message() })
     }
 }

@@ -3,16 +3,10 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{conditions::Condition, meta::Meta, selector::Selector, serde_null};
+use crate::{conditions::Condition, selector::Selector, serde_null, workload::Workload};
 
-/// A ReplicaSet.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
-pub(crate) struct ReplicaSet {
-    pub(crate) metadata: Meta,
-    pub(crate) spec: Spec,
-    pub(crate) status: Status,
-}
+/// A ReplicaSet, or a ReplicationController that was read as one.
+pub(crate) type ReplicaSet = Workload<Spec, Status>;
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -33,7 +27,7 @@ pub(crate) struct Status {
     pub(crate) available_replicas: Option<i64>,
     pub(crate) terminating_replicas: Option<i64>,
     pub(crate) observed_generation: Option<i64>,
-    #[serde(deserialize_with = "serde_null::as_default", serialize_with = "serde_null::empty_as_null")]
+    #[serde(with = "serde_null::list")]
     pub(crate) conditions: Vec<Condition>,
 }
 

@@ -47,6 +47,8 @@ metadata_views! {
     Deployment of kinds::DEPLOYMENTS, "";
     /// A ReplicaSet. What it says is read when it is reconciled.
     ReplicaSet of kinds::REPLICA_SETS, "";
+    /// A ReplicationController. What it says is read when it is reconciled.
+    ReplicationController of kinds::REPLICATION_CONTROLLERS, "";
     /// A Job. What it says is read when it is reconciled.
     Job of kinds::JOBS, "";
     /// An EndpointSlice.
