@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use axum::body::Body;
 use axum::response::Response;
 use futures::future::BoxFuture;
 
@@ -18,9 +19,9 @@ pub fn endpoints(tokens: &Arc<Tokens>) -> Vec<Endpoint> {
     const GROUP: &str = "authentication.k8s.io";
     let row = |group, plural, subresource, handler| Endpoint { group, plural, subresource, handler };
     vec![
-        row("", "serviceaccounts", "token", Box::new(TokenRequest(tokens.clone()))),
-        row(GROUP, "tokenreviews", "", Box::new(TokenReview(tokens.clone()))),
-        row(GROUP, "selfsubjectreviews", "", Box::new(SelfSubjectReview)),
+        row("", "serviceaccounts", "token", Arc::new(TokenRequest(tokens.clone()))),
+        row(GROUP, "tokenreviews", "", Arc::new(TokenReview(tokens.clone()))),
+        row(GROUP, "selfsubjectreviews", "", Arc::new(SelfSubjectReview)),
     ]
 }
 
@@ -29,10 +30,10 @@ struct TokenReview(Arc<Tokens>);
 struct SelfSubjectReview;
 
 impl Handler for TokenRequest {
-    fn answer<'a>(&'a self, call: &'a Call, body: &'a [u8]) -> BoxFuture<'a, Result<Response, Failure>> {
+    fn answer<'a>(&'a self, call: &'a Call, body: Body) -> BoxFuture<'a, Result<Response, Failure>> {
         Box::pin(async move {
             let account = Account { namespace: &call.info.namespace, name: &call.info.name };
-            let mut request = decoded(call, body)?;
+            let mut request = decoded(call, body).await?;
             let admission = call.admission_context(Operation::Create, account.name, None, false);
             call.server.admission.mutate(&admission, &mut request).await?;
             let answer = token_request::create(&self.0, &call.server.registry, account, call.now, request).await?;
@@ -42,18 +43,18 @@ impl Handler for TokenRequest {
 }
 
 impl Handler for TokenReview {
-    fn answer<'a>(&'a self, call: &'a Call, body: &'a [u8]) -> BoxFuture<'a, Result<Response, Failure>> {
+    fn answer<'a>(&'a self, call: &'a Call, body: Body) -> BoxFuture<'a, Result<Response, Failure>> {
         Box::pin(async move {
-            let answer = review::token(&self.0, call.now, decoded(call, body)?).await?;
+            let answer = review::token(&self.0, call.now, decoded(call, body).await?).await?;
             Ok(created(call, &answer))
         })
     }
 }
 
 impl Handler for SelfSubjectReview {
-    fn answer<'a>(&'a self, call: &'a Call, body: &'a [u8]) -> BoxFuture<'a, Result<Response, Failure>> {
+    fn answer<'a>(&'a self, call: &'a Call, body: Body) -> BoxFuture<'a, Result<Response, Failure>> {
         Box::pin(async move {
-            let answer = review::oneself(&call.user, call.now, decoded(call, body)?);
+            let answer = review::oneself(&call.user, call.now, decoded(call, body).await?);
             Ok(created(call, &answer))
         })
     }

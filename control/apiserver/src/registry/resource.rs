@@ -141,6 +141,13 @@ pub struct Resource {
     pub warning: &'static str,
     /// A warning for a DELETE that names no propagation policy; usually empty.
     pub delete_warning: &'static str,
+    /// Objects are namespaces: the path that names one looks as if it were below it (`/api/v1/namespaces/x/status`).
+    pub is_namespace: bool,
+    /// Group, version and kind of bodies that are still taken where a later version is meant (Evictions).
+    pub older_bodies: &'static [(&'static str, &'static str, &'static str)],
+    /// The folder in upstream's etcd that has kept the kind's first name (`minions`): some messages show it. Usually
+    /// none, and the plural is meant.
+    pub etcd_folder: Option<&'static str>,
     /// Set when objects are stored as another kind: everything but decoding and encoding follows that kind's row.
     pub view: Option<View>,
     /// Set when objects are not stored but made up when somebody asks for them: such a kind is read, and nothing else.
@@ -181,9 +188,17 @@ impl Resource {
             status_takes_labels: false,
             warning: "",
             delete_warning: "",
+            is_namespace: false,
+            older_bodies: &[],
+            etcd_folder: None,
             view: None,
             computed: None,
         }
+    }
+
+    /// The namespace that a path means which says this one: none where it says what it names.
+    pub fn namespace_of<'a>(&self, said: &'a str) -> &'a str {
+        if self.is_namespace { "" } else { said }
     }
 
     /// The store's name for the kind, as in [`storage::Key::resource`]: `core/pods`, `apps/deployments`.

@@ -1,23 +1,31 @@
-//! Subresources and kinds that compute their answer instead of reading or writing an object: a table of endpoints.
+//! The table of endpoints: what is in it computes its answer, everything else reads or writes stored objects.
+
+use std::sync::Arc;
 
 use axum::body::Body;
 use axum::response::Response;
 use futures::future::BoxFuture;
-
 use http::StatusCode;
 use serde_json::{Value, json};
 
 use crate::error::Failure;
 use crate::object::Fields;
+use crate::registry::resource::Resource;
 use crate::rest::{Call, answer, decode, options, read};
 
 /// Computes an answer.
 pub trait Handler: Send + Sync + 'static {
-    /// Answers a request whose body was read.
+    /// Answers a request. Whoever takes a body reads it with [`read`], which bounds its size; what lasts (`log`, `exec`)
+    /// has neither a deadline nor a permit and leaves it unread.
     ///
     /// # Errors
     /// What upstream answers.
-    fn answer<'a>(&'a self, call: &'a Call, body: &'a [u8]) -> BoxFuture<'a, Result<Response, Failure>>;
+    fn answer<'a>(&'a self, call: &'a Call, body: Body) -> BoxFuture<'a, Result<Response, Failure>>;
+
+    /// Whether the URL may go on after it (`proxy/healthz`).
+    fn takes_path(&self) -> bool {
+        false
+    }
 }
 
 /// A row: which path a handler answers.
@@ -29,33 +37,24 @@ pub struct Endpoint {
     /// `binding`; empty where the kind itself is computed (reviews).
     pub subresource: &'static str,
     /// What answers.
-    pub handler: Box<dyn Handler>,
+    pub handler: Arc<dyn Handler>,
 }
 
-/// Answers a request for a computed subresource.
-pub async fn connect(call: &Call, body: Body) -> Result<Response, Failure> {
-    let body = read(call, body).await?;
-    compute(call, &body).await
-}
-
-/// The same with the body at hand.
-pub async fn compute(call: &Call, body: &[u8]) -> Result<Response, Failure> {
-    let (group, plural, subresource) = (&*call.resource.gvk.group, &*call.resource.plural, call.subresource_name());
-    let serves = |e: &&Endpoint| (e.group, e.plural, e.subresource) == (group, plural, subresource);
-    match call.server.endpoints.iter().find(serves) {
-        Some(endpoint) => endpoint.handler.answer(call, body).await,
-        None if subresource.is_empty() => Err(Failure::not_there_yet(plural)),
-        None => Err(Failure::not_there_yet(&format!("{plural}/{subresource}"))),
-    }
+/// What computes the answer of a kind, or of a part of its objects; `None` if they are stored.
+pub fn find<'a>(endpoints: &'a [Endpoint], of: &Resource, subresource: &str) -> Option<&'a Arc<dyn Handler>> {
+    let path = (&*of.gvk.group, &*of.plural, subresource);
+    let row = endpoints.iter().find(|row| (row.group, row.plural, row.subresource) == path);
+    row.map(|row| &row.handler)
 }
 
 /// The object in the body of a request that is answered with the same object (reviews, TokenRequest).
 ///
 /// # Errors
-/// 400 and 415.
-pub fn decoded(call: &Call, body: &[u8]) -> Result<Value, Failure> {
+/// 400, 413 and 415.
+pub async fn decoded(call: &Call, body: Body) -> Result<Value, Failure> {
+    let body = read(call, body).await?;
     let options = options::write(&call.query, "CreateOptions")?;
-    let mut object = decode::object(call, body, options)?;
+    let mut object = decode::object(call, &body, options)?;
     if call.subresource.is_none() {
         decode::place(call, &mut object)?;
     }

@@ -13,10 +13,10 @@ use crate::admission::Operation;
 use crate::error::Failure;
 use crate::field;
 use crate::object::Fields;
-use crate::registry::resource::{Generation, Verb};
+use crate::registry::resource::Generation;
 use crate::rest::answer::{self, Shown};
 use crate::rest::options::{self, Write};
-use crate::rest::{Call, connect, decode};
+use crate::rest::{Call, decode};
 use crate::validation::object_meta;
 use crate::{identity, schema, stored};
 
@@ -25,9 +25,6 @@ const NAMES_MAX: usize = 8;
 
 /// Makes the object in the body.
 pub(super) async fn create(call: &Call, body: &[u8]) -> Result<Response, Failure> {
-    if !call.resource.verbs.contains(&Verb::Get) {
-        return connect::compute(call, body).await;
-    }
     let options = options::write(&call.query, "CreateOptions")?;
     let mut object = decode::object(call, body, options)?;
     decode::place(call, &mut object)?;

@@ -187,9 +187,8 @@ fn said_kind(api_version: &str, kind: &str, gvk: &Gvk) -> Gvk {
 }
 
 fn check_kind(call: &Call, said: &Gvk, wanted: &Gvk) -> Result<(), String> {
-    // Evictions of the version before are still taken.
-    let old_eviction = &*said.kind == "Eviction" && &*said.group == "policy" && &*said.version == "v1beta1";
-    if said == wanted || old_eviction && *wanted.kind == *said.kind {
+    let older = call.resource.older_bodies.contains(&(&*said.group, &*said.version, &*said.kind));
+    if said == wanted || older && (&said.group, &said.kind) == (&wanted.group, &wanted.kind) {
         return Ok(());
     }
     if !is_registered(call, said) {
@@ -235,15 +234,16 @@ fn summary(body: &[u8]) -> String {
 /// # Errors
 /// 400 if they differ.
 pub fn place(call: &Call, object: &mut Value) -> Result<(), Failure> {
-    if call.info.namespace.is_empty() || &*call.resource.plural == "namespaces" {
+    let namespace = call.resource.namespace_of(&call.info.namespace);
+    if namespace.is_empty() {
         object.remove("metadata.namespace");
         return Ok(());
     }
     let said = object.str_at("metadata.namespace");
-    if !said.is_empty() && said != call.info.namespace {
+    if !said.is_empty() && said != namespace {
         let message = "the namespace of the provided object does not match the namespace sent on the request";
         return Err(Failure::bad_request(message));
     }
-    object.set("metadata.namespace", call.info.namespace.as_str());
+    object.set("metadata.namespace", namespace);
     Ok(())
 }

@@ -203,9 +203,8 @@ fn store_query(call: &Call, selection: &Selection) -> Query {
     // A legacy watch names its object in the path.
     let named = Some(call.info.name.as_str()).filter(|name| !name.is_empty());
     let name = named.or_else(|| fields.exact("metadata.name"));
-    let namespace = match call.info.namespace.as_str() {
+    let namespace = match call.resource.namespace_of(&call.info.namespace) {
         "" => fields.exact("metadata.namespace").unwrap_or_default(),
-        _ if &*call.resource.plural == "namespaces" => "",
         namespace => namespace,
     };
     Query {

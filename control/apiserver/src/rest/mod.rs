@@ -99,7 +99,7 @@ async fn run(call: &Call, action: Action, body: Body) -> Result<Response, Failur
         Action::Patch => patch::patch(call, &read(call, body).await?).await,
         Action::Delete => delete::delete(call, &read(call, body).await?).await,
         Action::DeleteCollection => delete_collection::delete_collection(call, &read(call, body).await?).await,
-        Action::Connect => connect::connect(call, body).await,
+        Action::Connect(handler) => handler.answer(call, body).await,
     }
 }
 

@@ -174,25 +174,19 @@ fn wrong_uid(call: &Call, said: &str, is: &str) -> Failure {
         let what = format!("Precondition failed: UID in precondition: {said}, UID in object meta: {is}");
         return Failure::conflict(group, plural, name, &what);
     }
-    uid_conflict(group, plural, &call.info.namespace, name, said, is)
+    uid_conflict(&call.resource, &call.info.namespace, name, said, is)
 }
 
 /// 409: the object has another uid than the client said.
-pub(crate) fn uid_conflict(group: &str, plural: &str, namespace: &str, name: &str, said: &str, is: &str) -> Failure {
-    // Upstream shows the path in etcd, which has kept the first names of some kinds.
-    let folder = match plural {
-        "services" => "services/specs",
-        "endpoints" => "services/endpoints",
-        "nodes" => "minions",
-        "ingresses" => "ingress",
-        plural => plural,
-    };
+pub(crate) fn uid_conflict(resource: &Resource, namespace: &str, name: &str, said: &str, is: &str) -> Failure {
+    // Upstream shows the path in etcd.
+    let folder = resource.etcd_folder.unwrap_or(&resource.plural);
     let place = [folder, namespace, name].iter().filter(|s| !s.is_empty()).map(|s| format!("/{s}")).collect::<String>();
     let what = format!(
         "StorageError: invalid object, Code: 4, Key: /registry{place}, ResourceVersion: 0, AdditionalErrorMsg: \
          Precondition failed: UID in precondition: {said}, UID in object meta: {is}"
     );
-    Failure::conflict(group, plural, name, &what)
+    Failure::conflict(&resource.gvk.group, &resource.plural, name, &what)
 }
 
 /// 409: the object has changed since the client read it.

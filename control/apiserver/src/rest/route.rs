@@ -8,10 +8,10 @@ use crate::content::Offer;
 use crate::error::Failure;
 use crate::registry::resource::{Resource, Scope, Subresource, Verb};
 use crate::request::RequestInfo;
+use crate::rest::connect::{self, Handler};
 use crate::server::Shared;
 
 /// What a path of a kind and a method come to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Action {
     Create,
     Get,
@@ -21,7 +21,8 @@ pub(super) enum Action {
     Patch,
     Delete,
     DeleteCollection,
-    Connect,
+    /// No stored object is meant: the handler computes the answer.
+    Connect(Arc<dyn Handler>),
 }
 
 /// Where a request goes.
@@ -50,8 +51,7 @@ impl Route {
         match self.action {
             Action::Watch => Offer::Watch,
             Action::List => Offer::List,
-            Action::Connect => Offer::Plain,
-            Action::Create if !self.resource.verbs.contains(&Verb::Get) => Offer::Plain,
+            Action::Connect(_) => Offer::Plain,
             _ => Offer::Objects,
         }
     }
@@ -66,14 +66,13 @@ pub(super) fn route(server: &Shared, method: &Method, info: &RequestInfo) -> Res
     let resource = server.registry.find(&info.group, &info.version, &info.resource).ok_or_else(missing)?;
     let named = names_object(info);
     let namespaced = resource.scope == Scope::Namespaced;
-    // Namespaces themselves are found below a path that looks like a namespace.
-    let in_namespace = !info.namespace.is_empty() && &*resource.plural != "namespaces";
+    let in_namespace = !resource.namespace_of(&info.namespace).is_empty();
     if in_namespace && !namespaced || named && namespaced && !in_namespace {
         return Err(missing());
     }
+    let handler = |subresource| connect::find(&server.endpoints, resource, subresource).cloned();
     // Reviews are made and answered; there is nothing by their names.
-    let only_made = resource.verbs == [Verb::Create] && resource.subresources.is_empty();
-    if named && only_made {
+    if named && handler("").is_some() {
         return Err(missing());
     }
     if *method == Method::HEAD || *method == Method::OPTIONS {
@@ -87,19 +86,19 @@ pub(super) fn route(server: &Shared, method: &Method, info: &RequestInfo) -> Res
         Some("watch") if *method != Method::GET => return Err(NoRoute::Failure(Failure::no_such_method())),
         _ => {}
     }
-    if named && !resource.verbs.contains(&Verb::Get) {
-        return Err(missing());
-    }
     let route = |subresource, action| Route { resource: resource.clone(), subresource, action };
     if info.subresource.is_empty() {
         let everywhere = namespaced && !in_namespace;
-        return Ok(route(None, object_action(resource, method, info, named, everywhere)?));
+        let action = object_action(resource, method, info, named, everywhere)?;
+        return Ok(route(None, handler("").map_or(action, Action::Connect)));
     }
     let subresource = resource.subresources.iter().find(|one| one.name == info.subresource).ok_or_else(missing)?;
-    if !info.parts.is_empty() && subresource.name != "proxy" {
+    let handler = handler(subresource.name);
+    if !info.parts.is_empty() && !handler.as_ref().is_some_and(|handler| handler.takes_path()) {
         return Err(missing());
     }
-    Ok(route(Some(*subresource), subresource_action(subresource, method)?))
+    let action = subresource_action(resource, subresource, method, handler)?;
+    Ok(route(Some(*subresource), action))
 }
 
 /// Whether the path ends in a name: a field selector on the name does not make it one.
@@ -138,7 +137,12 @@ fn object_action(
     if resource.verbs.contains(&needed) { Ok(action) } else { Err(refused()) }
 }
 
-fn subresource_action(subresource: &Subresource, method: &Method) -> Result<Action, NoRoute> {
+fn subresource_action(
+    resource: &Resource,
+    subresource: &Subresource,
+    method: &Method,
+    handler: Option<Arc<dyn Handler>>,
+) -> Result<Action, NoRoute> {
     let verb = match *method {
         Method::GET => Verb::Get,
         Method::POST => Verb::Create,
@@ -150,15 +154,14 @@ fn subresource_action(subresource: &Subresource, method: &Method) -> Result<Acti
     if !subresource.verbs.contains(&verb) {
         return Err(NoRoute::Failure(Failure::no_such_method()));
     }
-    let stored = !matches!(
-        subresource.name,
-        "binding" | "eviction" | "token" | "log" | "exec" | "attach" | "portforward" | "proxy"
-    );
-    Ok(match verb {
-        _ if !stored => Action::Connect,
-        Verb::Get => Action::Get,
-        Verb::Update => Action::Update,
-        Verb::Patch => Action::Patch,
-        _ => Action::Connect,
-    })
+    match (handler, verb) {
+        (Some(handler), _) => Ok(Action::Connect(handler)),
+        (None, Verb::Get) => Ok(Action::Get),
+        (None, Verb::Update) => Ok(Action::Update),
+        (None, Verb::Patch) => Ok(Action::Patch),
+        (None, Verb::Create | Verb::Delete | Verb::DeleteCollection | Verb::List | Verb::Watch) => {
+            let what = format!("{}/{}", resource.plural, subresource.name);
+            Err(NoRoute::Failure(Failure::not_there_yet(&what)))
+        }
+    }
 }

@@ -19,6 +19,7 @@ pub fn row() -> Resource {
         columns: const { &[Column::NAME, Column::text("Endpoints"), Column::AGE] },
         cells,
         strategy: &Endpoints,
+        etcd_folder: Some("services/endpoints"),
         create_on_update: true,
         warning: "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice",
         ..super::new("Endpoints", "endpoints", "core/v1.Endpoints", Scope::Namespaced)

@@ -26,6 +26,7 @@ pub fn row() -> Resource {
         },
         selectable_fields: &[("status.phase", |object| object.str_at("status.phase").to_owned())],
         strategy: &Namespace,
+        is_namespace: true,
         status_takes_labels: true,
         ..super::new("Namespace", "namespaces", "core/v1.Namespace", Scope::Cluster)
     }

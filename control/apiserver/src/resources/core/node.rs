@@ -46,6 +46,7 @@ pub fn row() -> Resource {
         cells,
         selectable_fields: &[("spec.unschedulable", |object| object.bool_at("spec.unschedulable").to_string())],
         strategy: &Node,
+        etcd_folder: Some("minions"),
         status_takes_labels: true,
         ..super::new("Node", "nodes", "core/v1.Node", Scope::Cluster)
     }

@@ -1,5 +1,8 @@
 //! `services/proxy` and `nodes/proxy`: what is answered before anything is asked. The way through is not there yet.
 
+use std::sync::Arc;
+
+use axum::body::Body;
 use axum::response::Response;
 use futures::future::BoxFuture;
 
@@ -12,16 +15,16 @@ use crate::rest::connect::{Endpoint, Handler};
 /// The rows.
 pub fn endpoints() -> Vec<Endpoint> {
     vec![
-        Endpoint { group: "", plural: "services", subresource: "proxy", handler: Box::new(Service) },
-        Endpoint { group: "", plural: "nodes", subresource: "proxy", handler: Box::new(Node) },
+        Endpoint { group: "", plural: "services", subresource: "proxy", handler: Arc::new(ServiceProxy) },
+        Endpoint { group: "", plural: "nodes", subresource: "proxy", handler: Arc::new(NodeProxy) },
     ]
 }
 
-struct Service;
-struct Node;
+struct ServiceProxy;
+struct NodeProxy;
 
-impl Handler for Service {
-    fn answer<'a>(&'a self, call: &'a Call, _: &'a [u8]) -> BoxFuture<'a, Result<Response, Failure>> {
+impl Handler for ServiceProxy {
+    fn answer<'a>(&'a self, call: &'a Call, _: Body) -> BoxFuture<'a, Result<Response, Failure>> {
         Box::pin(async move {
             let asked = &call.info.name;
             let name = service_name(asked)
@@ -36,10 +39,14 @@ impl Handler for Service {
             Err(Failure::not_there_yet("services/proxy"))
         })
     }
+
+    fn takes_path(&self) -> bool {
+        true
+    }
 }
 
-impl Handler for Node {
-    fn answer<'a>(&'a self, call: &'a Call, _: &'a [u8]) -> BoxFuture<'a, Result<Response, Failure>> {
+impl Handler for NodeProxy {
+    fn answer<'a>(&'a self, call: &'a Call, _: Body) -> BoxFuture<'a, Result<Response, Failure>> {
         Box::pin(async move {
             let name = call.info.name.split(':').next().unwrap_or_default();
             match call.server.registry.get("core/nodes", "", name).await? {
@@ -47,6 +54,10 @@ impl Handler for Node {
                 Some(_) => Err(Failure::not_there_yet("nodes/proxy")),
             }
         })
+    }
+
+    fn takes_path(&self) -> bool {
+        true
     }
 }
 

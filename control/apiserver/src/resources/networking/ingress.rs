@@ -32,6 +32,7 @@ pub(super) fn row() -> Resource {
         },
         cells,
         strategy: &Ingress,
+        etcd_folder: Some("ingress"),
         generation: Generation::Spec,
         status_takes_labels: true,
         ..super::new("Ingress", "ingresses", "networking/v1.Ingress", Scope::Namespaced)

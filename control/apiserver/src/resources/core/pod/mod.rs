@@ -72,6 +72,7 @@ pub fn row() -> Resource {
             ("status.nominatedNodeName", |pod| pod.str_at("status.nominatedNodeName").to_owned()),
         ],
         strategy: &strategy::Pod,
+        older_bodies: &[("policy", "v1beta1", "Eviction")],
         delete_answer: DeleteAnswer::Object,
         generation: Generation::Strategy,
         status_takes_labels: true,

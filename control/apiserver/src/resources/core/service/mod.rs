@@ -57,6 +57,7 @@ pub fn row() -> Resource {
             ("spec.type", |object| object.str_at("spec.type").to_owned()),
         ],
         strategy: &Service,
+        etcd_folder: Some("services/specs"),
         create_on_update: true,
         delete_answer: DeleteAnswer::Object,
         status_takes_labels: true,

@@ -1,5 +1,6 @@
 //! `pods/binding`, and the older `bindings`: gives a pod its node.
 
+use axum::body::Body;
 use axum::response::Response;
 use futures::future::BoxFuture;
 use http::StatusCode;
@@ -12,7 +13,7 @@ use crate::resources::core::pod::binding;
 use crate::resources::core::pod::endpoint::{find, swap};
 use crate::rest::connect::Handler;
 use crate::rest::modify::uid_conflict;
-use crate::rest::{Call, answer, decode, options};
+use crate::rest::{Call, answer, decode, options, read};
 
 /// How often a binding is tried anew because somebody else changed the pod.
 const ATTEMPTS_MAX: usize = 16;
@@ -21,10 +22,11 @@ const ATTEMPTS_MAX: usize = 16;
 pub(super) struct Bind;
 
 impl Handler for Bind {
-    fn answer<'a>(&'a self, call: &'a Call, body: &'a [u8]) -> BoxFuture<'a, Result<Response, Failure>> {
+    fn answer<'a>(&'a self, call: &'a Call, body: Body) -> BoxFuture<'a, Result<Response, Failure>> {
         Box::pin(async move {
+            let body = read(call, body).await?;
             let options = options::write(&call.query, "CreateOptions")?;
-            let mut object = decode::object(call, body, options)?;
+            let mut object = decode::object(call, &body, options)?;
             decode::place(call, &mut object)?;
             let name = match call.info.name.as_str() {
                 "" => object.str_at("metadata.name").to_owned(),
@@ -46,7 +48,8 @@ async fn bind(call: &Call, binding: &Value, name: &str, dry_run: bool) -> Result
         let (current, mut pod) = find(call, name).await?;
         let (said, is) = (binding.str_at("metadata.uid"), pod.str_at("metadata.uid"));
         if !said.is_empty() && said != is {
-            return Err(uid_conflict("", "pods", &call.info.namespace, name, said, is));
+            let pods = call.server.registry.find("", "v1", "pods").ok_or_else(Failure::no_such_resource)?;
+            return Err(uid_conflict(pods, &call.info.namespace, name, said, is));
         }
         binding::apply(&mut pod, binding, call.now)?;
         if dry_run || swap(call, "v1", "pods", &current, &pod).await? {

@@ -1,5 +1,6 @@
 //! `pods/eviction`: a deletion that asks the disruption budgets first.
 
+use axum::body::Body;
 use axum::response::Response;
 use futures::future::BoxFuture;
 use http::StatusCode;
@@ -13,7 +14,7 @@ use crate::resources::core::pod::endpoint::{find, swap};
 use crate::resources::core::pod::eviction::{self, Verdict};
 use crate::rest::connect::Handler;
 use crate::rest::options::Delete;
-use crate::rest::{Call, answer, decode, delete, options};
+use crate::rest::{Call, answer, decode, delete, options, read};
 use crate::stored;
 
 const BUDGETS: &str = "policy/poddisruptionbudgets";
@@ -24,10 +25,11 @@ const ATTEMPTS_MAX: usize = 16;
 pub(super) struct Evict;
 
 impl Handler for Evict {
-    fn answer<'a>(&'a self, call: &'a Call, body: &'a [u8]) -> BoxFuture<'a, Result<Response, Failure>> {
+    fn answer<'a>(&'a self, call: &'a Call, body: Body) -> BoxFuture<'a, Result<Response, Failure>> {
         Box::pin(async move {
+            let body = read(call, body).await?;
             let write = options::write(&call.query, "CreateOptions")?;
-            let mut object = decode::object(call, body, write)?;
+            let mut object = decode::object(call, &body, write)?;
             let name = &call.info.name;
             eviction::check(&object, name)?;
             let admission = call.admission_context(Operation::Create, name, None, write.dry_run);

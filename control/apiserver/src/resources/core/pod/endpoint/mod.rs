@@ -4,6 +4,8 @@ mod bind;
 mod evict;
 mod stream;
 
+use std::sync::Arc;
+
 use serde_json::Value;
 use storage::{Object, Precondition};
 
@@ -16,14 +18,14 @@ use crate::stored;
 pub fn endpoints() -> Vec<Endpoint> {
     let row = |plural, subresource, handler| Endpoint { group: "", plural, subresource, handler };
     vec![
-        row("bindings", "", Box::new(bind::Bind)),
-        row("pods", "binding", Box::new(bind::Bind)),
-        row("pods", "eviction", Box::new(evict::Evict)),
-        row("pods", "log", Box::new(stream::Log)),
-        row("pods", "exec", Box::new(stream::Exec("exec"))),
-        row("pods", "attach", Box::new(stream::Exec("attach"))),
-        row("pods", "portforward", Box::new(stream::PortForward)),
-        row("pods", "proxy", Box::new(stream::Proxy)),
+        row("bindings", "", Arc::new(bind::Bind)),
+        row("pods", "binding", Arc::new(bind::Bind)),
+        row("pods", "eviction", Arc::new(evict::Evict)),
+        row("pods", "log", Arc::new(stream::Log)),
+        row("pods", "exec", Arc::new(stream::Exec("exec"))),
+        row("pods", "attach", Arc::new(stream::Exec("attach"))),
+        row("pods", "portforward", Arc::new(stream::PortForward)),
+        row("pods", "proxy", Arc::new(stream::Proxy)),
     ]
 }
 

@@ -26,7 +26,7 @@ pub(super) struct PortForward;
 pub(super) struct Proxy;
 
 impl Handler for Log {
-    fn answer<'a>(&'a self, call: &'a Call, _: &'a [u8]) -> BoxFuture<'a, Result<Response, Failure>> {
+    fn answer<'a>(&'a self, call: &'a Call, _: Body) -> BoxFuture<'a, Result<Response, Failure>> {
         Box::pin(async move {
             let name = &call.info.name;
             connect::check_log_options(name, |option| call.query.get(option))?;
@@ -41,7 +41,7 @@ impl Handler for Log {
 }
 
 impl Handler for Exec {
-    fn answer<'a>(&'a self, call: &'a Call, _: &'a [u8]) -> BoxFuture<'a, Result<Response, Failure>> {
+    fn answer<'a>(&'a self, call: &'a Call, _: Body) -> BoxFuture<'a, Result<Response, Failure>> {
         Box::pin(async move {
             let (_, pod) = find(call, &call.info.name).await?;
             connect::container(&pod, call.query.text("container"))?;
@@ -52,7 +52,7 @@ impl Handler for Exec {
 }
 
 impl Handler for PortForward {
-    fn answer<'a>(&'a self, call: &'a Call, _: &'a [u8]) -> BoxFuture<'a, Result<Response, Failure>> {
+    fn answer<'a>(&'a self, call: &'a Call, _: Body) -> BoxFuture<'a, Result<Response, Failure>> {
         Box::pin(async move {
             let (_, pod) = find(call, &call.info.name).await?;
             connect::node(&pod)?;
@@ -62,7 +62,7 @@ impl Handler for PortForward {
 }
 
 impl Handler for Proxy {
-    fn answer<'a>(&'a self, call: &'a Call, _: &'a [u8]) -> BoxFuture<'a, Result<Response, Failure>> {
+    fn answer<'a>(&'a self, call: &'a Call, _: Body) -> BoxFuture<'a, Result<Response, Failure>> {
         Box::pin(async move {
             // `scheme:name:port`, of which only the name must be there.
             let parts: Vec<&str> = call.info.name.split(':').collect();
@@ -73,6 +73,10 @@ impl Handler for Proxy {
             }
             Err(Failure::not_there_yet("pods/proxy"))
         })
+    }
+
+    fn takes_path(&self) -> bool {
+        true
     }
 }
 
