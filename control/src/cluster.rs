@@ -152,9 +152,8 @@ impl Cluster {
 
     /// A client of a component in this process.
     fn client_of(&self, name: &str, groups: &[&str]) -> kube::Client {
-        let groups = groups.iter().copied().chain([authn::AUTHENTICATED]).map(str::to_owned).collect();
-        let user = User { name: name.to_owned(), groups, ..User::default() };
-        kube::Client::new(self.server.in_process(user), "default")
+        let groups = groups.iter().copied().chain([authn::AUTHENTICATED]);
+        kube::Client::new(self.server.in_process(User::new(name, groups)), "default")
     }
 
     /// Ends the node, then the API server, then the store.

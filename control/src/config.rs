@@ -135,8 +135,8 @@ fn parse_token(line: &str) -> Result<(String, User)> {
     };
     ensure!(!token.is_empty() && !name.is_empty(), "token and user must not be empty");
     let groups = columns.next().unwrap_or_default().trim_matches('"').split(',').map(str::trim);
-    let groups = groups.filter(|group| !group.is_empty()).map(str::to_owned).collect();
-    Ok((token.to_owned(), User { name: name.to_owned(), uid: uid.to_owned(), groups, ..User::default() }))
+    let groups = groups.filter(|group| !group.is_empty());
+    Ok((token.to_owned(), User { uid: uid.to_owned(), ..User::new(name, groups) }))
 }
 
 // === impl Cidr ===

@@ -7,8 +7,8 @@ use http::Method;
 use crate::query::{Parameters, decode_path};
 use crate::selector::FieldSelector;
 
-/// Who asks.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// Who asks. There is no default one: whoever has no user has found out nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct User {
     /// `system:serviceaccount:default:web`.
     pub name: String,
@@ -23,6 +23,16 @@ pub struct User {
 /// The identity of a component in this process. A request carries it as an extension, which the wire can never set.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InProcess(pub User);
+
+// === impl User ===
+
+impl User {
+    /// A user of whom nothing more is known.
+    pub fn new<G: Into<String>>(name: impl Into<String>, groups: impl IntoIterator<Item = G>) -> User {
+        let groups = groups.into_iter().map(Into::into).collect();
+        User { name: name.into(), uid: String::new(), groups, extra: BTreeMap::new() }
+    }
+}
 
 /// What a request asks for, read off its method, path and query alone.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -118,6 +118,8 @@ impl Server {
         let stack = ServiceBuilder::new()
             // A bug ends one request with 500 and not the server.
             .layer(from_fn(filters::panic::isolate))
+            // The request's name, so that every answer has it, refusals too.
+            .layer(from_fn(filters::audit_id::attach))
             // One span for everything below; the only place that logs requests.
             .layer(from_fn(filters::trace::span))
             // What is asked for: everything below decides by it.
@@ -126,8 +128,6 @@ impl Server {
             .layer(from_fn(filters::deadline::bound))
             // Who asks; 401 ends here.
             .layer(from_fn_with_state(shared(), filters::authenticate::identify))
-            // After authentication, so that the record that comes here names the real user, not the impersonated one.
-            .layer(from_fn(filters::audit::record))
             // Who is meant, if somebody asks as somebody else.
             .layer(from_fn_with_state(shared(), filters::impersonate::change_user))
             // Before authorization, which costs something: 429 when too much is going on.

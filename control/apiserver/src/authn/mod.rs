@@ -54,7 +54,7 @@ pub fn bearer_token(request: &Parts) -> Option<&str> {
 
 /// The user of a request without credentials.
 pub fn anonymous() -> User {
-    User { name: ANONYMOUS.to_owned(), groups: vec![UNAUTHENTICATED.to_owned()], ..User::default() }
+    User::new(ANONYMOUS, [UNAUTHENTICATED])
 }
 
 #[cfg(test)]

@@ -36,11 +36,11 @@ pub fn user_of(der: &[u8]) -> Option<User> {
     if name.is_empty() {
         return None;
     }
-    let groups = subject.iter_organization().filter_map(|group| group.as_str().ok()).map(str::to_owned).collect();
+    let groups = subject.iter_organization().filter_map(|group| group.as_str().ok());
     let mut attributes = subject.iter_attributes();
     let uid = attributes.find(|attribute| attribute.attr_type().to_id_string() == UID_OID);
     let uid = uid.and_then(|attribute| attribute.as_str().ok()).unwrap_or_default().to_owned();
-    Some(User { name, uid, groups, ..User::default() })
+    Some(User { uid, ..User::new(name, groups) })
 }
 
 #[cfg(test)]

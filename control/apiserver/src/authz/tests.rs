@@ -68,7 +68,7 @@ impl World {
 }
 
 fn user(name: &str, groups: &[&str]) -> User {
-    User { name: name.to_owned(), groups: groups.iter().map(|&group| group.to_owned()).collect(), ..User::default() }
+    User::new(name, groups.iter().copied())
 }
 
 fn request(verb: &str, resource: &str, namespace: &str, name: &str) -> RequestInfo {

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Request, State};
+use axum::extract::{FromRequestParts, Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
-use http::HeaderValue;
 use http::request::Parts;
+use http::{Extensions, HeaderValue};
 
 use crate::authn::{ANONYMOUS, AUTHENTICATED, anonymous};
 use crate::error::Failure;
@@ -18,7 +18,11 @@ use crate::server::Shared;
 const EXTRA_SPACE: &str =
     "299 - \"the provided Authorization header contains extra space before the bearer token, and is ignored\"";
 
-/// Puts the [`User`] into the request's extensions, or ends it with 401. Credentials stop here.
+/// The user on a request. Only this file makes one, so whoever reads it knows that this layer ran.
+#[derive(Clone)]
+struct Identified(User);
+
+/// Puts the [`User`] on the request, or ends it with 401. Credentials stop here.
 pub async fn identify(State(server): State<Arc<Shared>>, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
     let user = match who(&server, &parts).await {
@@ -27,12 +31,35 @@ pub async fn identify(State(server): State<Arc<Shared>>, request: Request, next:
     };
     let extra_space = has_extra_space(&parts);
     parts.headers.remove(http::header::AUTHORIZATION);
-    parts.extensions.insert(user);
+    parts.extensions.insert(Identified(user));
     let mut response = next.run(Request::from_parts(parts, body)).await;
     if extra_space {
         response.headers_mut().append(http::header::WARNING, HeaderValue::from_static(EXTRA_SPACE));
     }
     response
+}
+
+/// Who the request comes from.
+///
+/// # Errors
+/// 500 where this layer did not run: a request without a user is a bug of ours and nobody's request.
+pub fn user(extensions: &Extensions) -> Result<User, Failure> {
+    let identified = extensions.get().map(|Identified(user)| user.clone());
+    identified.ok_or_else(|| Failure::internal("the request was not authenticated"))
+}
+
+/// From here on the request is another user's.
+pub(super) fn change(request: &mut Request, user: User) {
+    request.extensions_mut().insert(Identified(user));
+}
+
+/// A filter that names a [`User`] among its arguments does not run without one.
+impl<S: Sync> FromRequestParts<S> for User {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<User, Response> {
+        user(&parts.extensions).map_err(|failure| refuse(&parts.headers, &failure))
+    }
 }
 
 /// The first authenticator that knows decides. Credentials that none knows are worse than none.
@@ -63,4 +90,19 @@ fn has_extra_space(parts: &Parts) -> bool {
     header
         .and_then(|header| header.trim().split_once(' '))
         .is_some_and(|(scheme, token)| scheme.eq_ignore_ascii_case("bearer") && token.starts_with(' '))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_request_that_was_not_authenticated_is_nobodys() {
+        let (mut parts, ()) = http::Request::new(()).into_parts();
+        let refused = User::from_request_parts(&mut parts, &()).await.map_err(|response| response.status());
+        assert_eq!(refused, Err(http::StatusCode::INTERNAL_SERVER_ERROR));
+        // What came in is not what was found out.
+        parts.extensions.insert(InProcess(anonymous()));
+        assert!(User::from_request_parts(&mut parts, &()).await.is_err());
+    }
 }

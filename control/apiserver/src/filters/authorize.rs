@@ -12,9 +12,8 @@ use crate::request::User;
 use crate::server::Shared;
 
 /// Asks the authorizer.
-pub async fn check(State(server): State<Arc<Shared>>, request: Request, next: Next) -> Response {
+pub async fn check(State(server): State<Arc<Shared>>, user: User, request: Request, next: Next) -> Response {
     let info = request_info::of(&request).clone();
-    let user: User = request.extensions().get().cloned().unwrap_or_default();
     match server.authorizer.authorize(Attributes { user: &user, info: &info }).await {
         Decision::Allow { .. } => next.run(request).await,
         Decision::Deny { reason } | Decision::NoOpinion { reason } => {

@@ -9,7 +9,6 @@ use axum::response::Response;
 use crate::error::Failure;
 use crate::field::quote;
 use crate::filters::{refuse, request_info};
-use crate::query::Parameters;
 
 /// How long an ordinary request may take until its answer begins.
 pub const REQUEST_SECONDS_MAX: u64 = 60;
@@ -21,8 +20,7 @@ pub async fn bound(request: Request, next: Next) -> Response {
     }
     let headers = request.headers().clone();
     let most = Duration::from_secs(REQUEST_SECONDS_MAX);
-    let query: Option<&Parameters> = request.extensions().get();
-    let asked = query.and_then(|query| query.get("timeout")).filter(|text| !text.is_empty()).map(parse_duration);
+    let asked = request_info::parameters(&request).get("timeout").filter(|text| !text.is_empty()).map(parse_duration);
     let time = match asked {
         None => most,
         // Zero is no wish.

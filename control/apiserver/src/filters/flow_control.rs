@@ -14,10 +14,9 @@ use crate::server::Shared;
 
 /// Lets the request through if there is room, else tells the client to come back in a second. Watches and streams take
 /// no room (connections are bounded), and administrators always get through, to look at what is going on.
-pub async fn admit(State(server): State<Arc<Shared>>, request: Request, next: Next) -> Response {
-    let masters = |user: &User| user.groups.iter().any(|group| group == MASTERS);
-    let exempt = request_info::of(&request).is_long_running() || request.extensions().get().is_some_and(masters);
-    if exempt {
+pub async fn admit(State(server): State<Arc<Shared>>, user: User, request: Request, next: Next) -> Response {
+    let is_master = user.groups.iter().any(|group| group == MASTERS);
+    if is_master || request_info::of(&request).is_long_running() {
         return next.run(request).await;
     }
     let Ok(_permit) = server.in_flight.try_acquire() else {

@@ -7,22 +7,26 @@ use axum::middleware::Next;
 use axum::response::Response;
 
 use crate::authn::impersonation;
-use crate::filters::{refuse, request_info};
+use crate::filters::{authenticate, refuse, request_info};
 use crate::request::User;
 use crate::server::Shared;
 
-/// Exchanges the [`User`] in the request's extensions if the `Impersonate-*` headers ask for it.
-pub async fn change_user(State(server): State<Arc<Shared>>, mut request: Request, next: Next) -> Response {
+/// Exchanges the [`User`] on the request if the `Impersonate-*` headers ask for it.
+pub async fn change_user(
+    State(server): State<Arc<Shared>>,
+    asking: User,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let wanted = match impersonation::wanted(request.headers()) {
         Ok(Some(wanted)) => wanted,
         Ok(None) => return next.run(request).await,
         Err(failure) => return refuse(request.headers(), &failure),
     };
-    let asking: User = request.extensions().get().cloned().unwrap_or_default();
     let info = request_info::of(&request).clone();
     if let Err(failure) = server.impersonation.check(&*server.authorizer, &asking, &wanted, &info).await {
         return refuse(request.headers(), &failure);
     }
-    request.extensions_mut().insert(impersonation::completed(wanted));
+    authenticate::change(&mut request, impersonation::completed(wanted));
     next.run(request).await
 }

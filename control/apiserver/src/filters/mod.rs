@@ -1,6 +1,6 @@
 //! What happens to every request before a verb sees it: one step a file, listed in order in [`server`](crate::server).
 
-pub mod audit;
+pub mod audit_id;
 pub mod authenticate;
 pub mod authorize;
 pub mod deadline;

@@ -20,3 +20,8 @@ pub async fn read(mut request: Request, next: Next) -> Response {
 pub fn of(request: &Request) -> &RequestInfo {
     request.extensions().get().expect("the filter above this one put it there")
 }
+
+/// The URL's parameters.
+pub fn parameters(request: &Request) -> &Parameters {
+    request.extensions().get().expect("the filter above this one put them there")
+}

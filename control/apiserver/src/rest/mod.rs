@@ -36,7 +36,7 @@ use parking_lot::Mutex;
 use crate::content;
 use crate::discovery;
 use crate::error::Failure;
-use crate::filters::refuse;
+use crate::filters::{authenticate, refuse, request_info};
 use crate::health;
 use crate::openapi;
 use crate::query::Parameters;
@@ -52,9 +52,12 @@ pub const BODY_BYTES_MAX: usize = 3 * 1024 * 1024;
 
 /// Answers a request that got through the filters.
 pub async fn dispatch(server: Arc<Shared>, request: Request<Body>) -> Result<Response, Infallible> {
+    let user = match authenticate::user(request.extensions()) {
+        Ok(user) => user,
+        Err(failure) => return Ok(refuse(request.headers(), &failure)),
+    };
+    let (info, query) = (request_info::of(&request).clone(), request_info::parameters(&request).clone());
     let (parts, body) = request.into_parts();
-    let info: RequestInfo = parts.extensions.get().cloned().unwrap_or_default();
-    let query: Parameters = parts.extensions.get().cloned().unwrap_or_default();
     if !info.is_resource {
         return Ok(non_resource(&server, &parts.method, &parts.headers, &info, &query));
     }
@@ -71,7 +74,7 @@ pub async fn dispatch(server: Arc<Shared>, request: Request<Body>) -> Result<Res
         owner: server.registry.owner(&route.resource),
         resource: route.resource,
         subresource: route.subresource,
-        user: parts.extensions.get().cloned().unwrap_or_default(),
+        user,
         now: server.now(),
         warnings: Mutex::new(Vec::new()),
         headers: parts.headers,

@@ -56,7 +56,7 @@ fn draft(object: &Object) -> Draft {
 
 /// A server over this store.
 pub fn over(storage: Arc<dyn Storage>) -> Server {
-    let admin = User { name: "admin".into(), uid: "admin-uid".into(), groups: vec![MASTERS.into()], ..User::default() };
+    let admin = User { uid: "admin-uid".into(), ..User::new("admin", [MASTERS]) };
     let issuer = "https://kubernetes.default.svc.cluster.local".to_owned();
     let tokens = Arc::new(Tokens::new(Key::generate(), issuer, storage.clone()));
     let (authorizer, rbac) = authz::built_in(&storage);

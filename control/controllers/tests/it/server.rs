@@ -52,7 +52,7 @@ fn client(server: &Server) -> kube::Client {
 }
 
 fn admin() -> User {
-    User { name: "admin".into(), groups: vec![MASTERS.into()], ..User::default() }
+    User::new("admin", [MASTERS])
 }
 
 async fn server() -> Server {

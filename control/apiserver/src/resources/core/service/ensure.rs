@@ -67,7 +67,7 @@ where
         .header(http::header::CONTENT_TYPE, "application/json")
         .body(Body::from(object.to_string()))
         .expect("the paths of these kinds are plain");
-    let user = User { name: USER.to_owned(), groups: vec![MASTERS.to_owned()], ..User::default() };
+    let user = User::new(USER, [MASTERS]);
     request.extensions_mut().insert(InProcess(user));
     let Ok(response) = service.oneshot(request).await;
     response.status()
