@@ -1,6 +1,7 @@
 //! The kinds that are served, and the objects behind them.
 
 pub mod allocator;
+pub mod propagation;
 mod range;
 pub mod resource;
 pub mod strategy;

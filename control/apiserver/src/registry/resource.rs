@@ -2,14 +2,13 @@
 
 use std::sync::Arc;
 
-use futures::future::BoxFuture;
 use serde_json::Value;
 use storage::Durability;
 
 use crate::object::Fields;
-use crate::registry::Registry;
+use crate::registry::propagation::Propagation;
 use crate::registry::strategy::{Plain, Strategy};
-use crate::registry::view::View;
+use crate::registry::view::{Computed, View};
 
 /// What can be done to a resource, in RBAC's words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -211,9 +210,6 @@ impl Resource {
     }
 }
 
-/// Makes up the objects of a kind, of which there are always the same few.
-pub type Computed = for<'a> fn(&'a Registry) -> BoxFuture<'a, Vec<Value>>;
-
 /// Reads a selectable field's value out of an object; absent reads as the empty string.
 pub type SelectableField = (&'static str, fn(&Value) -> String);
 
@@ -282,17 +278,6 @@ pub enum DeleteAnswer {
     Object,
     /// A Status with the object's name and uid.
     Status,
-}
-
-/// What happens to an object's dependents when it is deleted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Propagation {
-    /// They are deleted later by the garbage collector.
-    Background,
-    /// They are deleted first.
-    Foreground,
-    /// They stay.
-    Orphan,
 }
 
 /// Which changes raise `metadata.generation`.

@@ -8,7 +8,7 @@ use storage::{Object, Revision};
 
 use crate::error::Failure;
 use crate::object::Fields;
-use crate::registry::resource::Computed;
+use crate::registry::view::Computed;
 use crate::rest::Call;
 use crate::rest::answer::{self, Shown};
 use crate::rest::list::page;

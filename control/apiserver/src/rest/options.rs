@@ -9,7 +9,7 @@ use crate::field::{self, Error, Path};
 use crate::object::Fields;
 pub use crate::patch::FieldValidation;
 use crate::query::Parameters;
-use crate::registry::resource::Propagation;
+use crate::registry::propagation::Propagation;
 use crate::rest::{Call, decode};
 
 /// The longest name of a field manager.

@@ -4,7 +4,8 @@ use serde_json::Value;
 
 use crate::field::{Error, Errors, Path};
 use crate::object::Fields;
-use crate::registry::resource::{Generation, Propagation, Resource, Scope, Subresource};
+use crate::registry::propagation::Propagation;
+use crate::registry::resource::{Generation, Resource, Scope, Subresource};
 use crate::resources::apps::workload::{self, Workload};
 use crate::resources::pod_template;
 use crate::validation::{entries, is_given, number};

@@ -12,7 +12,8 @@ use serde_json::{Value, json};
 
 use crate::field::Errors;
 use crate::object::Fields;
-use crate::registry::resource::{Column, Generation, Gvk, Now, Propagation, Resource, Scope, Subresource};
+use crate::registry::propagation::Propagation;
+use crate::registry::resource::{Column, Generation, Gvk, Now, Resource, Scope, Subresource};
 use crate::registry::strategy::{Context, Strategy};
 use crate::resources::apps::workload;
 use crate::resources::{age, cell, keep, pod_template};
