@@ -15,7 +15,7 @@ use crate::query::Parameters;
 use crate::registry::resource::{Gvk, Resource};
 use crate::rest::answer;
 
-mod entry;
+mod api_resource;
 
 /// What an aggregated answer says of itself beside its media type.
 const AGGREGATED_JSON: &str = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
@@ -161,7 +161,7 @@ impl Documents {
     fn resource_list(&self, group: &str, version: &str) -> Option<Value> {
         let kinds = self.kinds(group, version);
         let api_version = kinds.first()?.gvk.api_version();
-        let resources: Vec<Value> = kinds.into_iter().flat_map(entry::list_entries).collect();
+        let resources: Vec<Value> = kinds.into_iter().flat_map(api_resource::list).collect();
         let mut list = json!({"kind": "APIResourceList", "groupVersion": api_version, "resources": resources});
         // Upstream writes the core group's list without an apiVersion.
         if !group.is_empty() {
@@ -181,7 +181,7 @@ impl Documents {
 
     fn aggregated_group(&self, group: &str) -> Value {
         let version = |version: &str| {
-            let resources: Vec<Value> = self.kinds(group, version).into_iter().map(entry::aggregated_entry).collect();
+            let resources: Vec<Value> = self.kinds(group, version).into_iter().map(api_resource::aggregated).collect();
             json!({"version": version, "resources": resources, "freshness": "Current"})
         };
         let versions: Vec<Value> = self.versions(group).into_iter().map(version).collect();

@@ -84,8 +84,8 @@ pub struct Server {
     shared: Arc<Shared>,
 }
 
-/// The stack as a service: cheap to clone, never fails.
-pub type Service = BoxCloneSyncService<Request<Body>, Response<Body>, Infallible>;
+/// The list as a service: cheap to clone, never fails.
+pub type Stack = BoxCloneSyncService<Request<Body>, Response<Body>, Infallible>;
 
 // === impl Server ===
 
@@ -112,8 +112,8 @@ impl Server {
         &self.shared
     }
 
-    /// The life of a request, from the outside in. The order is upstream's (`DefaultBuildHandlerChain`).
-    pub fn service(&self) -> Service {
+    /// What happens to a request, from the outside in. The order is upstream's (`DefaultBuildHandlerChain`).
+    pub fn service(&self) -> Stack {
         let shared = || self.shared.clone();
         let stack = ServiceBuilder::new()
             // A bug ends one request with 500 and not the server.

@@ -1,4 +1,4 @@
-//! What discovery says of one kind and its subresources, one by one and aggregated.
+//! What discovery says of one kind and its subresources: upstream's APIResource, and its aggregated form.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -11,52 +11,52 @@ use crate::registry::resource::{Gvk, Resource, Scope, Subresource, Verb};
 const STORAGE_HASH_BYTES: usize = 8;
 
 /// A kind and its subresources as rows of an `APIResourceList`.
-pub(super) fn list_entries(resource: &Resource) -> Vec<Value> {
+pub(super) fn list(resource: &Resource) -> Vec<Value> {
     let namespaced = resource.scope == Scope::Namespaced;
-    let mut entry = json!({
+    let mut described = json!({
         "name": &*resource.plural, "singularName": &*resource.singular, "namespaced": namespaced,
         "kind": &*resource.gvk.kind, "verbs": words(resource.verbs),
     });
     if !resource.short_names.is_empty() {
-        entry["shortNames"] = json!(resource.short_names);
+        described["shortNames"] = json!(resource.short_names);
     }
     if !resource.categories.is_empty() {
-        entry["categories"] = json!(resource.categories);
+        described["categories"] = json!(resource.categories);
     }
     if resource.verbs.contains(&Verb::Watch) {
         // A view is stored as the kind that it shows.
         let stored = resource.view.map(|view| Gvk::new(view.of.0, view.of.1, &resource.gvk.kind));
-        entry["storageVersionHash"] = storage_version_hash(stored.as_ref().unwrap_or(&resource.gvk)).into();
+        described["storageVersionHash"] = storage_version_hash(stored.as_ref().unwrap_or(&resource.gvk)).into();
     }
     let mut subresources: Vec<&Subresource> = resource.subresources.iter().collect();
     subresources.sort_by_key(|subresource| subresource.name);
     let below = subresources.into_iter().map(|subresource| {
-        let mut entry = json!({
+        let mut described = json!({
             "name": format!("{}/{}", resource.plural, subresource.name), "singularName": "", "namespaced": namespaced,
             "kind": subresource.body.map_or(&*resource.gvk.kind, |(_, _, kind)| kind), "verbs": words(subresource.verbs),
         });
         if let Some((group, version, _)) = subresource.body.filter(|(group, _, _)| !group.is_empty()) {
-            entry["group"] = group.into();
-            entry["version"] = version.into();
+            described["group"] = group.into();
+            described["version"] = version.into();
         }
-        entry
+        described
     });
-    std::iter::once(entry).chain(below).collect()
+    std::iter::once(described).chain(below).collect()
 }
 
 /// A kind with its subresources as aggregated discovery shows it.
-pub(super) fn aggregated_entry(resource: &Resource) -> Value {
+pub(super) fn aggregated(resource: &Resource) -> Value {
     let kind = |group: &str, version: &str, kind: &str| json!({"group": group, "version": version, "kind": kind});
-    let mut entry = json!({
+    let mut described = json!({
         "resource": &*resource.plural, "responseKind": kind("", "", &resource.gvk.kind),
         "scope": if resource.scope == Scope::Namespaced { "Namespaced" } else { "Cluster" },
         "singularResource": &*resource.singular, "verbs": words(resource.verbs),
     });
     if !resource.short_names.is_empty() {
-        entry["shortNames"] = json!(resource.short_names);
+        described["shortNames"] = json!(resource.short_names);
     }
     if !resource.categories.is_empty() {
-        entry["categories"] = json!(resource.categories);
+        described["categories"] = json!(resource.categories);
     }
     let mut subresources: Vec<&Subresource> = resource.subresources.iter().collect();
     subresources.sort_by_key(|subresource| subresource.name);
@@ -72,9 +72,9 @@ pub(super) fn aggregated_entry(resource: &Resource) -> Value {
         })
         .collect();
     if !below.is_empty() {
-        entry["subresources"] = below.into();
+        described["subresources"] = below.into();
     }
-    entry
+    described
 }
 
 fn words(verbs: &[Verb]) -> Vec<&'static str> {
