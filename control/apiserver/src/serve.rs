@@ -1,8 +1,10 @@
 //! Brings the wire to the server: TCP, TLS with optional client certificates, HTTP/1.1 and HTTP/2.
 //!
 //! # Guarantees
-//! Connections are bounded, a handshake that dawdles is dropped, and on shutdown requests under way get
-//! [`DRAIN_SECONDS`] to end.
+//! Connections are bounded, and none is held for nothing: a handshake that dawdles, a first request that does not come and
+//! a connection that is idle for long are dropped. On shutdown requests under way get [`DRAIN_SECONDS`] to end.
+
+mod under_way;
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -13,6 +15,7 @@ use http::{Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use rustls::pki_types::CertificateDer;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
@@ -22,9 +25,11 @@ use tokio_util::sync::CancellationToken;
 use tower::{Service, ServiceExt};
 use tracing::{debug, warn};
 
+use under_way::{Held, IDLE_SECONDS_MAX, Requests};
+
 /// Connections at the same time; the next one waits in the kernel's backlog.
 const CONNECTIONS_MAX: usize = 4096;
-/// A client that takes longer for its handshake or its headers is no client.
+/// A client that takes longer for its handshake is no client.
 const HANDSHAKE_SECONDS_MAX: u64 = 10;
 /// A peer that does not answer pings for this long is gone.
 const PING_SECONDS: u64 = 15;
@@ -73,7 +78,11 @@ async fn accept(listener: &TcpListener, slots: &Arc<Semaphore>) -> (TcpStream, O
     let slot = slots.clone().acquire_owned().await.expect("the semaphore is never closed");
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => return (stream, slot),
+            Ok((stream, _)) => {
+                // Watch events are small and must not wait for more.
+                let _ = stream.set_nodelay(true);
+                return (stream, slot);
+            }
             Err(error) => {
                 warn!(%error, "could not accept a connection");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -82,18 +91,17 @@ async fn accept(listener: &TcpListener, slots: &Arc<Semaphore>) -> (TcpStream, O
     }
 }
 
-async fn connection<S>(
-    stream: TcpStream,
+async fn connection<I, S>(
+    stream: I,
     acceptor: TlsAcceptor,
     service: S,
     shutdown: CancellationToken,
     _slot: OwnedSemaphorePermit,
 ) where
+    I: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     S: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Clone + Send + Sync + 'static,
     S::Future: Send,
 {
-    // Watch events are small and must not wait for more.
-    let _ = stream.set_nodelay(true);
     let handshake = timeout(Duration::from_secs(HANDSHAKE_SECONDS_MAX), acceptor.accept(stream));
     let stream = match handshake.await {
         Ok(Ok(stream)) => stream,
@@ -102,12 +110,15 @@ async fn connection<S>(
     };
     let certificate = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first().cloned());
     let certificate = certificate.map(|certificate| ClientCertificate(certificate.into_owned()));
-    let service = hyper::service::service_fn(move |request: Request<hyper::body::Incoming>| {
+    let requests = Requests::new();
+    let service = hyper::service::service_fn(|request: Request<hyper::body::Incoming>| {
+        let under_way = requests.begin();
         let mut request = request.map(Body::new);
         if let Some(certificate) = &certificate {
             request.extensions_mut().insert(certificate.clone());
         }
-        service.clone().oneshot(request)
+        let answered = service.clone().oneshot(request);
+        async move { answered.await.map(|response| response.map(|body| under_way.until_sent(body))) }
     });
     let builder = builder();
     let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
@@ -118,6 +129,17 @@ async fn connection<S>(
             connection.as_mut().graceful_shutdown();
             connection.await
         }
+        held = requests.held() => match held {
+            Held::BeforeFirst => return debug!("a connection asked nothing"),
+            Held::Idle => {
+                connection.as_mut().graceful_shutdown();
+                // A slow reader may still be taking the last answer out of our buffers.
+                match timeout(Duration::from_secs(IDLE_SECONDS_MAX), connection).await {
+                    Ok(ended) => ended,
+                    Err(_) => return debug!("a connection did not end"),
+                }
+            }
+        },
     };
     if let Err(error) = ended {
         debug!(%error, "a connection broke");
@@ -129,7 +151,8 @@ fn builder() -> auto::Builder<TokioExecutor> {
     builder
         .http1()
         .timer(TokioTimer::new())
-        .header_read_timeout(Duration::from_secs(HANDSHAKE_SECONDS_MAX))
+        // Heads are waited for in `Requests::held`; this one would count the time between requests too.
+        .header_read_timeout(None::<Duration>)
         .max_buf_size(HEAD_BYTES_MAX);
     builder
         .http2()
@@ -140,3 +163,6 @@ fn builder() -> auto::Builder<TokioExecutor> {
         .keep_alive_timeout(Duration::from_secs(PING_SECONDS));
     builder
 }
+
+#[cfg(test)]
+mod tests;
