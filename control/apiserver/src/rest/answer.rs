@@ -52,7 +52,7 @@ pub fn object(call: &Call, code: StatusCode, shown: Shown) -> Result<Response, F
     match (accept.form, shown) {
         (Form::MetadataList(_), _) => Err(Failure::not_acceptable(format!(
             "you requested PartialObjectMetadataList, but the requested object is not a list (*{}.{})",
-            internal_package(&call.resource.gvk.group),
+            internal_package(&call.owner.gvk.group),
             call.resource.gvk.kind
         ))),
         (Form::Metadata(version), Shown::Stored(bytes)) if accept.media == Media::Json => {
@@ -158,10 +158,10 @@ pub fn add_warnings(response: &mut Response, warnings: &[String]) {
     }
 }
 
-/// The package of upstream's internal types of a group, which some of its messages show.
+/// The package of upstream's internal types of a group, which some of its messages show. Of a view it is the owner's.
 pub fn internal_package(group: &str) -> &str {
     match group {
-        "" | "events.k8s.io" => "core",
+        "" => "core",
         group => group.split('.').next().unwrap_or(group),
     }
 }

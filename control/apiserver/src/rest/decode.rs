@@ -195,7 +195,8 @@ fn check_kind(call: &Call, said: &Gvk, wanted: &Gvk) -> Result<(), String> {
         let (kind, version) = (quote(&said.kind), quote(&said.api_version()));
         return Err(format!("no kind {kind} is registered for version {version} {SCHEME}"));
     }
-    let package = internal_package(&wanted.group);
+    let group = if *wanted == call.resource.gvk { &call.owner.gvk.group } else { &wanted.group };
+    let package = internal_package(group);
     Err(format!("converting ({}.{}) to ({package}.{}): unknown conversion", said.version, said.kind, wanted.kind))
 }
 

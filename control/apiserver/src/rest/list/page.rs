@@ -67,7 +67,7 @@ pub(crate) fn of_trees(call: &Call, objects: Vec<Value>) -> Result<Response, Fai
 fn not_an_object(call: &Call) -> Failure {
     Failure::not_acceptable(format!(
         "you requested PartialObjectMetadata, but the requested object is a list (*{}.{}List)",
-        answers::internal_package(&call.resource.gvk.group),
+        answers::internal_package(&call.owner.gvk.group),
         call.resource.gvk.kind
     ))
 }
