@@ -6,6 +6,7 @@
 
 pub mod answer;
 mod call;
+mod compress;
 mod computed;
 pub mod connect;
 pub mod continuation;
@@ -94,8 +95,8 @@ pub async fn dispatch(server: Arc<Shared>, request: Request<Body>) -> Result<Res
 
 async fn run(call: &Call, action: Action, body: Body) -> Result<Response, Failure> {
     match action {
-        Action::Get => get::get(call).await,
-        Action::List => list::list(call).await,
+        Action::Get => Ok(compress::if_large(&call.headers, get::get(call).await?).await),
+        Action::List => Ok(compress::if_large(&call.headers, list::list(call).await?).await),
         Action::Watch => watch::watch(call).await,
         Action::Create => create::create(call, &read(call, body).await?).await,
         Action::Update => update::update(call, &read(call, body).await?).await,

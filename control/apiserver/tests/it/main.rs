@@ -3,6 +3,7 @@
 
 mod bookmarks;
 mod bootstrap;
+mod compress;
 mod encodings;
 mod openid;
 mod oracle;
