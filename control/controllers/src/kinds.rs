@@ -9,6 +9,8 @@ pub(crate) static SERVICES: Resource = Resource::new("", "v1", "services", "Serv
 pub(crate) static ENDPOINTS: Resource = Resource::new("", "v1", "endpoints", "Endpoints");
 pub(crate) static CONFIG_MAPS: Resource = Resource::new("", "v1", "configmaps", "ConfigMap");
 pub(crate) static SERVICE_ACCOUNTS: Resource = Resource::new("", "v1", "serviceaccounts", "ServiceAccount");
+pub(crate) static CLAIMS: Resource = Resource::new("", "v1", "persistentvolumeclaims", "PersistentVolumeClaim");
+pub(crate) static VOLUMES: Resource = Resource::new("", "v1", "persistentvolumes", "PersistentVolume");
 pub(crate) static EVENTS: Resource = Resource::new("", "v1", "events", "Event");
 pub(crate) static REPLICATION_CONTROLLERS: Resource =
     Resource::new("", "v1", "replicationcontrollers", "ReplicationController");

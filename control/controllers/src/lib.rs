@@ -43,6 +43,7 @@ mod pod_gc;
 mod replicaset;
 mod root_ca;
 mod service_account;
+mod storage_protection;
 mod taint_eviction;
 
 use tokio_util::sync::CancellationToken;
@@ -79,6 +80,8 @@ const CONTROLLERS: &[Row] = &[
     Row { name: "taint-eviction", start: taint_eviction::start },
     Row { name: "ttl", start: node_ttl::start },
     Row { name: "root-ca-certificate-publisher", start: root_ca::start },
+    Row { name: "persistentvolumeclaim-protection", start: storage_protection::start_claims },
+    Row { name: "persistentvolume-protection", start: storage_protection::start_volumes },
     Row { name: "replicaset", start: replicaset::start },
     Row { name: "replicationcontroller", start: replicaset::start_plain },
     Row { name: "deployment", start: deployment::start },

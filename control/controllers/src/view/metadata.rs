@@ -43,6 +43,10 @@ metadata_views! {
     DefaultServiceAccount of kinds::SERVICE_ACCOUNTS, "fieldSelector=metadata.name%3Ddefault";
     /// The ConfigMap `kube-root-ca.crt` of each namespace.
     RootCa of kinds::CONFIG_MAPS, "fieldSelector=metadata.name%3Dkube-root-ca.crt";
+    /// A PersistentVolumeClaim.
+    Claim of kinds::CLAIMS, "";
+    /// A PersistentVolume.
+    Volume of kinds::VOLUMES, "";
     /// A Deployment. What it says is read when it is reconciled.
     Deployment of kinds::DEPLOYMENTS, "";
     /// A ReplicaSet. What it says is read when it is reconciled.
