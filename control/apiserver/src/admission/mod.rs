@@ -14,6 +14,7 @@ use crate::request::User;
 
 mod certificates;
 mod default_toleration_seconds;
+mod limit_ranger;
 mod namespace_lifecycle;
 mod node_restriction;
 mod priority;
@@ -25,6 +26,7 @@ mod taint_nodes_by_condition;
 
 pub use certificates::{CertificateApproval, CertificateSigning, CertificateSubjectRestriction};
 pub use default_toleration_seconds::DefaultTolerationSeconds;
+pub use limit_ranger::LimitRanger;
 pub use namespace_lifecycle::NamespaceLifecycle;
 pub use node_restriction::NodeRestriction;
 pub use priority::Priority;
@@ -113,6 +115,7 @@ impl Chain {
         Chain(vec![
             Box::new(RbacEscalation(rbac.clone())),
             Box::new(NamespaceLifecycle),
+            Box::new(LimitRanger),
             Box::new(ServiceAccount),
             Box::new(NodeRestriction),
             Box::new(TaintNodesByCondition),

@@ -5,6 +5,7 @@ pub mod config_map;
 mod data;
 pub mod endpoints;
 pub mod event;
+mod limit_range;
 pub mod namespace;
 pub mod node;
 pub mod pod;
@@ -29,10 +30,11 @@ pub fn rows() -> Vec<Resource> {
         config_map::row(),
         endpoints::row(),
         event::row(),
+        limit_range::row(),
         namespace::row(),
         node::row(),
-        volume::volume_row(),
         volume::claim_row(),
+        volume::volume_row(),
         pod::row(),
         pod_template::row(),
         replication_controller::row(),

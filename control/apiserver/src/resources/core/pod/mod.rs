@@ -1,5 +1,6 @@
 //! Pod: the row. What a pod's fields mean to the server is in the files beside this one.
 
+pub mod amounts;
 pub mod binding;
 mod cells;
 pub mod connect;
