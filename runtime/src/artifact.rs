@@ -63,6 +63,10 @@ impl Artifacts {
         Ok(Self { dir: dir.to_owned(), compiler, compiling: Semaphore::new(1), bad: Mutex::default() })
     }
 
+    pub(crate) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
     /// The artifact of the module `digest`, compiled from `module` if it is not there yet. Cancellation safe: the
     /// child is killed.
     pub(crate) async fn get(&self, digest: &str, module: &Path, class: Class) -> Result<PathBuf, CompileError> {

@@ -35,7 +35,7 @@ pub(crate) struct CpuAccount {
     due_nanos: AtomicU64,
     millis_max: AtomicU32,
     /// Its part of a core that others want too.
-    weight: u32,
+    weight: AtomicU32,
     shares: Arc<Shares>,
 }
 
@@ -46,7 +46,7 @@ impl CpuAccount {
             used_nanos: AtomicU64::new(0),
             due_nanos: AtomicU64::new(0),
             millis_max: AtomicU32::new(millis_max.unwrap_or(MILLIS_UNLIMITED)),
-            weight: weight.max(1),
+            weight: AtomicU32::new(weight.max(1)),
             shares,
         }
     }
@@ -58,6 +58,11 @@ impl CpuAccount {
     /// Changes the quota of a running program.
     pub(crate) fn set_millis_max(&self, millis_max: Option<u32>) {
         self.millis_max.store(millis_max.unwrap_or(MILLIS_UNLIMITED), Ordering::Relaxed);
+    }
+
+    /// Changes its part of a core that others want too.
+    pub(crate) fn set_weight(&self, weight: u32) {
+        self.weight.store(weight.max(1), Ordering::Relaxed);
     }
 
     /// Waits until what was used is paid for. What runs shorter than a tick never comes to one, so whoever starts many
@@ -160,7 +165,7 @@ fn at_tick(account: &Arc<CpuAccount>, meter: &Meter) -> UpdateDeadline {
     let used_nanos = meter.charge(account);
     let workers = tokio::runtime::Handle::current().metrics().num_workers();
     let id = Arc::as_ptr(account).addr();
-    let ahead = account.shares.ahead(id, account.weight, used_nanos, workers, Instant::now());
+    let ahead = account.shares.ahead(id, account.weight.load(Ordering::Relaxed), used_nanos, workers, Instant::now());
     let debt = account.debt();
     match (debt.is_zero(), ahead.is_zero()) {
         (false, _) => UpdateDeadline::YieldCustom(1, Box::pin(tokio::time::sleep(debt))),

@@ -68,6 +68,11 @@ impl Instance {
         self.life.memory.set_bytes_max(memory_bytes_max);
         self.life.cpu.set_millis_max(cpu_millis_max);
     }
+
+    /// Changes its share under contention while it runs.
+    pub fn set_cpu_shares(&self, cpu_shares: u32) {
+        self.life.cpu.set_weight(cpu_shares);
+    }
 }
 
 /// Where a program is in its life; it only ever moves forward.

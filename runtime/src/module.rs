@@ -74,6 +74,10 @@ impl Modules {
         [self.engine.clone()]
     }
 
+    pub(crate) fn artifacts_dir(&self) -> &Path {
+        self.artifacts.dir()
+    }
+
     /// The module with this digest, compiled from `path` if it never was. Cancellation safe.
     pub(crate) async fn get(&self, digest: &str, path: &Path) -> Result<Arc<Module>, CompileError> {
         if let Some(module) = self.loaded(digest) {

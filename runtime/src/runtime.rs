@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -84,6 +84,11 @@ impl Runtime {
     /// The images that programs start from.
     pub fn images(&self) -> &ImageStore {
         &self.images
+    }
+
+    /// The directory that holds what was compiled from the images.
+    pub fn artifacts_dir(&self) -> &Path {
+        self.modules.artifacts_dir()
     }
 
     /// Replaces where service addresses and names lead, for running programs too.

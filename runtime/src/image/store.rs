@@ -103,6 +103,11 @@ impl ImageStore {
         Ok(image(&id, &manifest, &references))
     }
 
+    /// The directory that holds them.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
     /// All images, by id.
     ///
     /// # Errors
