@@ -24,6 +24,8 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// Run a cluster: API server, controllers, scheduler and a node, all in this process.
     Server(Server),
+    /// Serve CRI on a unix socket: Wasm pods for a kubelet, crictl or critest, in place of containerd.
+    Cri(Cri),
     /// Start a cluster in a temporary directory, deploy a Wasm pod and call it.
     Demo(Demo),
     /// Work with the images of this machine's node.
@@ -41,7 +43,7 @@ impl Command {
     /// How much is logged without any `-v`.
     pub(crate) fn log_level(&self) -> Level {
         match self {
-            Command::Server(_) => Level::Info,
+            Command::Server(_) | Command::Cri(_) => Level::Info,
             Command::Demo(_) | Command::Image(_) | Command::Address(_) | Command::Compile(_) => Level::Warn,
         }
     }
@@ -80,6 +82,30 @@ pub(crate) struct Server {
     /// A file of `token,user,uid,"group,group"` lines, as kube-apiserver's --token-auth-file.
     #[arg(long, value_name = "FILE")]
     pub token_auth_file: Option<PathBuf>,
+    /// Serve CRI on this unix socket too, for crictl: it shows the pods that this node runs.
+    #[arg(long, value_name = "PATH")]
+    pub cri_socket: Option<PathBuf>,
+}
+
+/// `coracle cri`
+///
+/// Give the socket to a kubelet as --container-runtime-endpoint=unix://PATH, or to crictl as --runtime-endpoint. Images
+/// come from `coracle image import --data-dir DIR`. Sandboxes and containers are remembered across restarts; their
+/// programs end with this process.
+#[derive(Debug, Args)]
+pub(crate) struct Cri {
+    /// Where CRI is served. Only this user may open it.
+    #[arg(long, value_name = "PATH", default_value = "/run/coracle/cri.sock")]
+    pub socket: PathBuf,
+    /// Where images, compiled code and what a restart must not forget are kept.
+    #[arg(long, value_name = "DIR", default_value = "/var/lib/coracle-cri")]
+    pub root: PathBuf,
+    /// Addresses for pods, of which a node gives up to 65,000.
+    #[arg(long, value_name = "CIDR", default_value = "10.88.0.0/16")]
+    pub pod_cidr: String,
+    /// How this host binds the addresses of pods. A kubelet can probe pods only with `auto` and CAP_NET_ADMIN.
+    #[arg(long, value_name = "HOW", default_value = "auto")]
+    pub pod_network: PodNetwork,
 }
 
 /// How this host binds the addresses of pods and Services.

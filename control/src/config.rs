@@ -35,6 +35,9 @@ pub(crate) struct Config {
     /// How this host binds the addresses of pods and Services.
     #[cfg_attr(not(feature = "node"), expect(dead_code, reason = "only a node asks"))]
     pub pod_network: PodNetwork,
+    /// CRI is served here too.
+    #[cfg_attr(not(feature = "node"), expect(dead_code, reason = "only a node asks"))]
+    pub cri_socket: Option<PathBuf>,
     /// Keep objects in memory only.
     pub in_memory: bool,
     /// Bearer tokens and who they are.
@@ -89,6 +92,7 @@ impl Config {
             cluster_cidr,
             service_cidr,
             pod_network: args.pod_network,
+            cri_socket: args.cri_socket,
             in_memory: args.in_memory,
             tokens: args.token_auth_file.as_deref().map(read_tokens).transpose()?.unwrap_or_default(),
             controllers: on(Part::Controllers),

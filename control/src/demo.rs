@@ -52,6 +52,7 @@ pub(crate) async fn run(demo: args::Demo) -> Result<()> {
         node_name: "demo".to_owned(),
         cluster_cidr: Cidr::parse("10.42.0.0/16")?,
         service_cidr: Cidr::parse("10.96.0.0/16")?,
+        cri_socket: None,
         pod_network: PodNetwork::Loopback,
         in_memory: true,
         tokens: Vec::new(),

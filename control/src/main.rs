@@ -6,6 +6,8 @@ mod args;
 mod cluster;
 mod config;
 #[cfg(feature = "node")]
+mod cri;
+#[cfg(feature = "node")]
 mod demo;
 #[cfg(feature = "node")]
 mod image;
@@ -54,6 +56,8 @@ fn run(command: Command) -> Result<()> {
     runtime.block_on(async {
         match command {
             Command::Server(server) => server::run(config::Config::new(server)?).await,
+            #[cfg(feature = "node")]
+            Command::Cri(cri) => cri::run(cri).await,
             #[cfg(feature = "node")]
             Command::Demo(demo) => demo::run(demo).await,
             #[cfg(feature = "node")]

@@ -15,6 +15,7 @@ use runtime::Runtime;
 use serde_json::Value;
 use shim::agent::network::Network;
 use shim::agent::{self, Agent};
+use shim::cri::socket;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
@@ -22,6 +23,7 @@ use crate::admin;
 use crate::args::PodNetwork;
 use crate::cluster::Task;
 use crate::config::Config;
+use crate::cri;
 
 /// Every node gets so much of the cluster's addresses; this one gets the first part.
 const NODE_PREFIX: u8 = 18;
@@ -83,8 +85,22 @@ impl LocalNode {
                 tracing::error!(error = %format!("{error:#}"), "commands of this machine cannot reach the node");
             }
         };
-        let driver = async move { driver.run(shutdown.cancelled()).await };
-        Ok((node, vec![Box::pin(driver), Box::pin(admin)]))
+        let mut tasks: Vec<Task> = vec![Box::pin(admin)];
+        if let Some(path) = &config.cri_socket {
+            let (listener, cri, shutdown) = (socket::bind(path)?, agent.cri(), shutdown.clone());
+            tasks.push(Box::pin(async move {
+                if let Err(error) = cri::serve(listener, cri, shutdown).await {
+                    tracing::error!(error = %format!("{error:#}"), "CRI is no longer served");
+                }
+            }));
+        }
+        tasks.push(Box::pin(async move { driver.run(shutdown.cancelled()).await }));
+        Ok((node, tasks))
+    }
+
+    /// A runtime that is driven through CRI alone, as this machine's commands see it.
+    pub(crate) fn without_agent(runtime: Arc<Runtime>, network: Network) -> LocalNode {
+        LocalNode { name: String::new(), runtime, network, kubelet: axum::Router::new() }
     }
 
     /// Gives a file an image name.

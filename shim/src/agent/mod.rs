@@ -75,6 +75,11 @@ impl Agent {
         serve::router(Arc::clone(self))
     }
 
+    /// What runs the pods, for whoever serves it on a socket.
+    pub fn cri(&self) -> Arc<dyn Cri> {
+        Arc::clone(&self.cri)
+    }
+
     /// What a pod may know of this node.
     fn facts(&self, pod_ip: Option<&str>) -> Facts {
         Facts {

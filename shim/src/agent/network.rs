@@ -77,9 +77,19 @@ pub enum Bind {
 
 /// Makes the addresses of pods and Services bindable. Twins are the same whenever the same data directory is used.
 pub async fn prepare(pods: Cidr, services: Cidr, data_dir: &Path, bind: Bind) -> Network {
-    let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one(data_dir);
-    let second = TWINS_FIRST + 2 * u8::try_from(hash % TWINS).expect("less than 90");
+    let second = twin_of(data_dir);
     Network { pods: prepare_one(pods, second, bind).await, services: prepare_one(services, second + 1, bind).await }
+}
+
+/// Makes the addresses of pods bindable, for a node whose Services are someone else's business.
+pub async fn prepare_pods(pods: Cidr, data_dir: &Path, bind: Bind) -> AddressMapping {
+    prepare_one(pods, twin_of(data_dir), bind).await
+}
+
+/// The second byte of the twins of a data directory's pods.
+fn twin_of(data_dir: &Path) -> u8 {
+    let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one(data_dir);
+    TWINS_FIRST + 2 * u8::try_from(hash % TWINS).expect("less than 90")
 }
 
 async fn prepare_one(cidr: Cidr, second: u8, bind: Bind) -> AddressMapping {

@@ -44,6 +44,12 @@ pub enum Error {
         #[source]
         source: std::io::Error,
     },
+    /// A call that is not there, and why.
+    #[error("{0} is not supported by this node yet")]
+    Unsupported(&'static str),
+    /// The caller's time was over before the answer was there.
+    #[error("the time that the caller had set is over")]
+    Expired,
     /// The listener was too slow: some events were dropped.
     #[error("{0} events were dropped")]
     Lagged(u64),

@@ -1,7 +1,7 @@
 //! Files that live in memory only: a ConfigMap, a Secret or a token is given to a container without touching a disk.
 //!
 //! A mount whose host path begins with `memory:/` names a set here instead of a place on the host. Only callers in this
-//! process can put sets, so a path from a socket never finds another's.
+//! process can: `socket` refuses such a path, so a caller from outside never finds another's.
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -11,7 +11,8 @@ pub fn code(err: &Error) -> Code {
         Error::Invalid(_) => Code::InvalidArgument,
         Error::State(_) => Code::FailedPrecondition,
         Error::Exhausted(_) => Code::ResourceExhausted,
-        Error::Pull(_) => Code::Unimplemented,
+        Error::Pull(_) | Error::Unsupported(_) => Code::Unimplemented,
+        Error::Expired => Code::DeadlineExceeded,
         Error::Lagged(_) => Code::DataLoss,
         Error::Start(_) | Error::Images { .. } | Error::File { .. } => Code::Unknown,
     }

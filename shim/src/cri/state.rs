@@ -1,18 +1,21 @@
 //! What the service remembers of sandboxes and containers. Their states are derived from what happened when, never
 //! stored.
 
+mod container;
+
 use std::collections::HashMap;
-use std::net::Ipv4Addr;
-use std::path::PathBuf;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
-use runtime::{ExitReason, Group, Instance, Spec};
+use runtime::Group;
 
+pub(super) use self::container::{Container, Ending, Program};
 use super::error::Error;
 use super::message::{
-    ContainerMetadata, ContainerResources, ContainerState, ContainerStatus, ImageSpec, LinuxContainerResources, Mount,
-    PodSandboxConfig, PodSandboxNetworkStatus, PodSandboxState, PodSandboxStatus,
+    ContainerStatus, LinuxPodSandboxStatus, Namespace, PodSandboxConfig, PodSandboxNetworkStatus, PodSandboxState,
+    PodSandboxStatus,
 };
+use super::record::{ContainerRecord, SandboxRecord};
 
 /// All sandboxes and containers, by id.
 #[derive(Debug, Default)]
@@ -36,44 +39,27 @@ pub(super) struct Sandbox {
     pub(super) containers: Vec<String>,
 }
 
-/// One container.
-#[derive(Debug)]
-pub(super) struct Container {
-    pub(super) id: String,
-    pub(super) sandbox_id: String,
-    pub(super) metadata: ContainerMetadata,
-    pub(super) image: ImageSpec,
-    pub(super) image_id: String,
-    pub(super) labels: HashMap<String, String>,
-    pub(super) annotations: HashMap<String, String>,
-    pub(super) mounts: Vec<Mount>,
-    pub(super) log_path: PathBuf,
-    pub(super) resources: LinuxContainerResources,
-    pub(super) created_at: i64,
-    pub(super) started_at: i64,
-    pub(super) finished_at: i64,
-    pub(super) exit_code: i32,
-    pub(super) reason: &'static str,
-    pub(super) message: String,
-    pub(super) program: Program,
-}
-
-/// What there is of a container's program.
-#[derive(Debug)]
-pub(super) enum Program {
-    /// What to start.
-    Ready(Box<Spec>),
-    /// `StartContainer` is at it.
-    Starting,
-    /// It started; it may have ended since.
-    Started(Instance),
-    /// It never started.
-    Failed,
-}
-
 // === impl State ===
 
 impl State {
+    /// What the records of an earlier process say: nothing runs any more.
+    pub(super) fn restored(sandboxes: Vec<SandboxRecord>, mut containers: Vec<ContainerRecord>, now: i64) -> Self {
+        containers.sort_by_key(|it| it.created_at);
+        let mut state = Self::default();
+        for record in sandboxes {
+            let sandbox = Sandbox::restored(record, now);
+            state.sandboxes.insert(sandbox.id.clone(), sandbox);
+        }
+        for record in containers {
+            // One whose sandbox is lost is still told of: its log waits to be removed.
+            if let Some(sandbox) = state.sandboxes.get_mut(&record.sandbox_id) {
+                sandbox.containers.push(record.id.clone());
+            }
+            state.containers.insert(record.id.clone(), Container::restored(record, now));
+        }
+        state
+    }
+
     pub(super) fn sandbox(&self, id: &str) -> Result<&Sandbox, Error> {
         self.sandboxes.get(id).ok_or_else(|| Error::NotFound { kind: "sandbox", id: id.to_owned() })
     }
@@ -82,81 +68,81 @@ impl State {
         self.containers.get(id).ok_or_else(|| Error::NotFound { kind: "container", id: id.to_owned() })
     }
 
+    pub(super) fn container_mut(&mut self, id: &str) -> Result<&mut Container, Error> {
+        self.containers.get_mut(id).ok_or_else(|| Error::NotFound { kind: "container", id: id.to_owned() })
+    }
+
+    /// A sandbox's containers.
+    pub(super) fn containers_in(&self, sandbox: &Sandbox) -> impl Iterator<Item = &Container> {
+        sandbox.containers.iter().filter_map(|id| self.containers.get(id))
+    }
+
     /// The statuses of a sandbox's containers.
     pub(super) fn statuses_in(&self, sandbox: &Sandbox) -> Vec<ContainerStatus> {
-        sandbox.containers.iter().filter_map(|id| self.containers.get(id)).map(Container::status).collect()
+        self.containers_in(sandbox).map(Container::status).collect()
     }
 }
 
 // === impl Sandbox ===
 
 impl Sandbox {
+    /// What programs share in it.
+    pub(super) fn group(id: &str, ip: Ipv4Addr, config: &PodSandboxConfig) -> Arc<Group> {
+        Arc::new(Group {
+            id: id.to_owned(),
+            ip: IpAddr::from(ip),
+            namespace: config.metadata.as_ref().map(|it| it.namespace.clone()).unwrap_or_default(),
+            hostname: config.hostname.clone(),
+        })
+    }
+
+    fn restored(record: SandboxRecord, now: i64) -> Self {
+        let config = record.config.unwrap_or_default();
+        let ip = record.ip.parse().unwrap_or(Ipv4Addr::UNSPECIFIED);
+        Self {
+            group: Self::group(&record.id, ip, &config),
+            id: record.id,
+            config,
+            handler: record.handler,
+            ip,
+            created_at: record.created_at,
+            stopped_at: now,
+            containers: Vec::new(),
+        }
+    }
+
+    pub(super) fn record(&self) -> SandboxRecord {
+        SandboxRecord {
+            id: self.id.clone(),
+            config: Some(self.config.clone()),
+            handler: self.handler.clone(),
+            ip: self.ip.to_string(),
+            created_at: self.created_at,
+        }
+    }
+
     pub(super) fn state(&self) -> PodSandboxState {
         if self.stopped_at == 0 { PodSandboxState::SandboxReady } else { PodSandboxState::SandboxNotready }
     }
 
     pub(super) fn status(&self) -> PodSandboxStatus {
+        // The address of one that was stopped may be another's by now.
+        let ip = if self.stopped_at == 0 { self.ip.to_string() } else { String::new() };
+        let linux = self.config.linux.as_deref();
+        let namespaces = linux.and_then(|it| it.security_context.as_ref()).and_then(|it| it.namespace_options.clone());
         PodSandboxStatus {
             id: self.id.clone(),
             metadata: self.config.metadata.clone(),
             state: self.state().into(),
             created_at: self.created_at,
-            network: Some(PodSandboxNetworkStatus { ip: self.ip.to_string(), additional_ips: Vec::new() }),
+            network: Some(PodSandboxNetworkStatus { ip, additional_ips: Vec::new() }),
+            linux: linux.map(|_| LinuxPodSandboxStatus {
+                namespaces: Some(Namespace { options: Some(namespaces.unwrap_or_default()) }),
+            }),
             labels: self.config.labels.clone(),
             annotations: self.config.annotations.clone(),
             runtime_handler: self.handler.clone(),
         }
-    }
-}
-
-// === impl Container ===
-
-impl Container {
-    pub(super) fn state(&self) -> ContainerState {
-        match (self.started_at, self.finished_at) {
-            (_, finished) if finished != 0 => ContainerState::ContainerExited,
-            (0, _) => ContainerState::ContainerCreated,
-            (_, _) => ContainerState::ContainerRunning,
-        }
-    }
-
-    /// Notes how it ended.
-    pub(super) fn finish(&mut self, exit: &runtime::Exit, now: i64) {
-        self.finished_at = now;
-        self.exit_code = exit.code;
-        self.reason = reason(exit);
-        self.message.clone_from(&exit.message);
-    }
-
-    pub(super) fn status(&self) -> ContainerStatus {
-        ContainerStatus {
-            id: self.id.clone(),
-            metadata: Some(self.metadata.clone()),
-            state: self.state().into(),
-            created_at: self.created_at,
-            started_at: self.started_at,
-            finished_at: self.finished_at,
-            exit_code: self.exit_code,
-            image: Some(self.image.clone()),
-            image_ref: self.image_id.clone(),
-            reason: self.reason.to_owned(),
-            message: self.message.clone(),
-            labels: self.labels.clone(),
-            annotations: self.annotations.clone(),
-            mounts: self.mounts.clone(),
-            log_path: self.log_path.display().to_string(),
-            resources: Some(ContainerResources { linux: Some(self.resources.clone()) }),
-            image_id: self.image_id.clone(),
-        }
-    }
-}
-
-/// CRI's word for how a program ended.
-fn reason(exit: &runtime::Exit) -> &'static str {
-    match (exit.reason, exit.code) {
-        (ExitReason::OutOfMemory, _) => "OOMKilled",
-        (ExitReason::Completed | ExitReason::Stopped, 0) => "Completed",
-        (ExitReason::Completed | ExitReason::Stopped | ExitReason::Error, _) => "Error",
     }
 }
 

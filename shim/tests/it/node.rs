@@ -22,7 +22,7 @@ use crate::api::Api;
 mod guests;
 
 /// Tests of one process share the kernel's ports, so each node has networks of its own in 127/8.
-static NEXT_NETWORK: AtomicU8 = AtomicU8::new(180);
+pub(crate) static NEXT_NETWORK: AtomicU8 = AtomicU8::new(180);
 
 /// Prints a word and ends.
 const HELLO: &str = r#"(module
@@ -90,11 +90,7 @@ impl Node {
         let network =
             Network { pods: twin(pod_cidr, second), services: twin("10.96.0.0/16".parse().unwrap(), second + 1) };
         let runtime = open_runtime(dir.path(), network.pods);
-        for (name, wat) in [("hello", HELLO), ("fails", FAILS), ("sleeps", SLEEPS)] {
-            let path = dir.path().join(format!("{name}.wasm"));
-            std::fs::write(&path, wat::parse_str(wat).unwrap()).unwrap();
-            runtime.images().import(&format!("example.local/{name}:1"), &path).unwrap();
-        }
+        import_guests(&runtime, dir.path());
         let config = Config {
             node_name: "node".to_owned(),
             host_ip: "192.0.2.1".parse().unwrap(),
@@ -151,7 +147,7 @@ impl Node {
 }
 
 /// The guest that does what its arguments say.
-fn actor() -> PathBuf {
+pub(crate) fn actor() -> PathBuf {
     static BUILT: OnceLock<()> = OnceLock::new();
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     BUILT.get_or_init(|| guests::build(root).unwrap());
@@ -168,7 +164,16 @@ fn compile_child() {
     }
 }
 
-fn open_runtime(dir: &Path, address_mapping: AddressMapping) -> Arc<Runtime> {
+/// The images of the programs above.
+pub(crate) fn import_guests(runtime: &Runtime, dir: &Path) {
+    for (name, wat) in [("hello", HELLO), ("fails", FAILS), ("sleeps", SLEEPS)] {
+        let path = dir.join(format!("{name}.wasm"));
+        std::fs::write(&path, wat::parse_str(wat).unwrap()).unwrap();
+        runtime.images().import(&format!("example.local/{name}:1"), &path).unwrap();
+    }
+}
+
+pub(crate) fn open_runtime(dir: &Path, address_mapping: AddressMapping) -> Arc<Runtime> {
     let this = std::env::current_exe().unwrap();
     let compiler = [this.into_os_string(), "--exact".into(), "node::compile_child".into(), "--nocapture".into()].into();
     Runtime::open(runtime::Config { data_dir: dir.to_owned(), compiler, address_mapping }).unwrap()

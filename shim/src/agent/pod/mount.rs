@@ -99,7 +99,7 @@ impl Worker {
             let host_path = self.host_path(volume, mount).await?;
             // Files in memory cannot be written: they are another's, as on a read-only mount.
             let readonly = mount.read_only == Some(true) || volume.empty_dir.is_none();
-            mounts.push(Mount { container_path: mount.mount_path.clone(), host_path, readonly });
+            mounts.push(Mount { container_path: mount.mount_path.clone(), host_path, readonly, ..Default::default() });
         }
         Ok(mounts)
     }

@@ -194,7 +194,7 @@ impl Worker {
             tokio::fs::write(&file, b"").await
         };
         made.await.map_err(|err| format!("make the termination message's file: {err}"))?;
-        Ok(Some(Mount { container_path: path, host_path: file.display().to_string(), readonly: false }))
+        Ok(Some(Mount { container_path: path, host_path: file.display().to_string(), ..Default::default() }))
     }
 
     fn sandbox_config(&self, pod: &Pod) -> PodSandboxConfig {
@@ -250,5 +250,6 @@ fn resources(container: &Container) -> LinuxContainerResources {
         cpu_quota: number(cpu_limit * i128::from(CPU_PERIOD) / 1000),
         cpu_shares: number((cpu_request * 1024 / 1000).max(2)),
         memory_limit_in_bytes: number(limits.get("memory").map_or(0, quantity::units)),
+        ..Default::default()
     }
 }

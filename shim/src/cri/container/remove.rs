@@ -5,6 +5,7 @@ use std::path::Path;
 
 use crate::cri::error::Error;
 use crate::cri::message::{ContainerEventType, RemoveContainerRequest, RemoveContainerResponse, StopContainerRequest};
+use crate::cri::record::Kind;
 use crate::cri::service::Service;
 
 use super::stop;
@@ -20,7 +21,11 @@ pub(in crate::cri) async fn remove(
         return Ok(RemoveContainerResponse {});
     };
     // The log goes first: if that fails the container is still there, and the call can be made again.
-    remove_log(&log_path).await?;
+    if !log_path.as_os_str().is_empty() {
+        remove_log(&log_path).await?;
+    }
+    let turn = service.records.turn().await;
+    turn.remove(Kind::Container, &id).await?;
     let mut state = service.state.lock();
     service.tell(&state, &id, ContainerEventType::ContainerDeletedEvent);
     let Some(container) = state.containers.remove(&id) else { return Ok(RemoveContainerResponse {}) };

@@ -7,43 +7,68 @@ use runtime::{Exit, ExitReason, Instance, Spec, StartError};
 
 use crate::cri::error::Error;
 use crate::cri::message::{ContainerEventType, StartContainerRequest, StartContainerResponse};
+use crate::cri::record::{Durability, Kind};
 use crate::cri::service::{Service, now};
-use crate::cri::state::{Container, Program};
+use crate::cri::state::{Container, Ending, Program};
 
 /// What a container that did not start ended with, as containerd has it.
 const START_ERROR_CODE: i32 = 128;
+const START_ERROR_REASON: &str = "StartError";
 
-/// Starts a container that was made and not started yet.
+/// Starts a container that was made and not started yet. If nobody waits for it any more, it has failed to start.
 pub(in crate::cri) async fn start(
     service: &Service,
     req: StartContainerRequest,
 ) -> Result<StartContainerResponse, Error> {
-    let spec = take_spec(service, &req.container_id)?;
-    let started = match make_log(&spec.log_path).await {
+    let (spec, log_path) = take_spec(service, &req.container_id)?;
+    let mut attempt = Attempt { service, id: &req.container_id, failure: Some("the start was given up".to_owned()) };
+    let started = match make_log(&log_path).await {
         Ok(()) => service.runtime.start(*spec).await,
         Err(source) => Err(StartError::Failed { operation: "make the log".to_owned(), source: source.into() }),
     };
     match started {
         Ok(instance) => {
+            attempt.failure = None;
             note_start(service, &req.container_id, instance);
+            save(service, &req.container_id).await?;
             Ok(StartContainerResponse {})
         }
         Err(err) => {
             let err = Error::Start(err);
-            note_failure(service, &req.container_id, err.to_string());
+            attempt.failure = Some(err.to_string());
+            drop(attempt);
+            save(service, &req.container_id).await?;
             Err(err)
         }
     }
 }
 
-fn take_spec(service: &Service, id: &str) -> Result<Box<Spec>, Error> {
+/// A start that may fail, or be given up half-way.
+struct Attempt<'a> {
+    service: &'a Service,
+    id: &'a str,
+    failure: Option<String>,
+}
+
+// === impl Attempt ===
+
+impl Drop for Attempt<'_> {
+    fn drop(&mut self) {
+        let Some(message) = self.failure.take() else { return };
+        let exit = Exit { code: START_ERROR_CODE, reason: ExitReason::Error, message };
+        let mut state = self.service.state.lock();
+        let Some(container) = state.containers.get_mut(self.id) else { return };
+        container.program = Program::Gone;
+        container.finish(Ending { exit: &exit, reason: START_ERROR_REASON, at: now() });
+    }
+}
+
+fn take_spec(service: &Service, id: &str) -> Result<(Box<Spec>, std::path::PathBuf), Error> {
     let mut state = service.state.lock();
-    let Some(container) = state.containers.get_mut(id) else {
-        return Err(Error::NotFound { kind: "container", id: id.to_owned() });
-    };
+    let container = state.container_mut(id)?;
     match mem::replace(&mut container.program, Program::Starting) {
-        Program::Ready(spec) => Ok(spec),
-        other @ (Program::Starting | Program::Started(_) | Program::Failed) => {
+        Program::Ready(spec) => Ok((spec, container.log_path.clone())),
+        other @ (Program::Starting | Program::Started(_) | Program::Gone) => {
             container.program = other;
             Err(Error::State(format!("container `{id}` was started before")))
         }
@@ -51,7 +76,10 @@ fn take_spec(service: &Service, id: &str) -> Result<Box<Spec>, Error> {
 }
 
 /// A client may open the log as soon as the call has returned.
-async fn make_log(path: &Path) -> std::io::Result<()> {
+pub(super) async fn make_log(path: &Path) -> std::io::Result<()> {
+    if path.as_os_str().is_empty() {
+        return Ok(());
+    }
     if let Some(directory) = path.parent() {
         tokio::fs::create_dir_all(directory).await?;
     }
@@ -75,27 +103,33 @@ fn note_start(service: &Service, id: &str, instance: Instance) {
     let waiters = service.waiters.clone();
     waiters.spawn(async move {
         let exit = instance.wait().await;
-        service.note_end(instance.id(), &exit);
+        service.note_end(instance.id(), &exit).await;
     });
 }
 
-fn note_failure(service: &Service, id: &str, message: String) {
-    let exit = Exit { code: START_ERROR_CODE, reason: ExitReason::Error, message };
-    let mut state = service.state.lock();
-    let Some(container) = state.containers.get_mut(id) else { return };
-    container.program = Program::Failed;
-    container.finish(&exit, now());
-    container.reason = "StartError";
+/// Writes the record of a container as it is now.
+async fn save(service: &Service, id: &str) -> Result<(), Error> {
+    let turn = service.records.turn().await;
+    let record = || service.state.lock().containers.get(id).map(Container::record);
+    turn.write(Kind::Container, id, Durability::Kill, record).await
 }
 
 impl Service {
-    /// Notes that a container has ended; twice is once.
-    pub(in crate::cri) fn note_end(&self, id: &str, exit: &Exit) {
-        let mut state = self.state.lock();
-        let Some(container) = state.containers.get_mut(id).filter(|it: &&mut Container| it.finished_at == 0) else {
+    /// Notes that a container has ended; twice is once. Nobody hears of it before it is on disk.
+    pub(in crate::cri) async fn note_end(&self, id: &str, exit: &Exit) {
+        let turn = self.records.turn().await;
+        let ending = Ending::of(exit, now());
+        let running = |it: &&Container| it.finished_at == 0;
+        if self.state.lock().containers.get(id).filter(running).is_none() {
             return;
-        };
-        container.finish(exit, now());
+        }
+        let record = || self.state.lock().containers.get(id).map(|it| it.ended_record(ending));
+        if let Err(err) = turn.write(Kind::Container, id, Durability::PowerCut, record).await {
+            tracing::error!(container = id, %err, "how it ended is not on disk");
+        }
+        let mut state = self.state.lock();
+        let Some(container) = state.containers.get_mut(id) else { return };
+        container.finish(ending);
         self.tell(&state, id, ContainerEventType::ContainerStoppedEvent);
     }
 }

@@ -1,5 +1,6 @@
 //! The calls about images, one a file.
 
+mod fs_info;
 mod list;
 mod pull;
 mod remove;
@@ -7,6 +8,7 @@ mod status;
 
 use std::sync::Arc;
 
+pub(super) use fs_info::fs_info;
 pub(super) use list::list;
 pub(super) use pull::pull;
 pub(super) use remove::remove;
@@ -17,7 +19,7 @@ use crate::cri::message::{Image, Int64Value};
 use crate::cri::service::Service;
 
 /// Who a program counts as: a kubelet takes an image without a user for root's, and `runAsNonRoot` then fails.
-const UID_NOBODY: i64 = 65532;
+pub(super) const UID_NOBODY: i64 = 65532;
 
 /// The image that a reference or an id leads to.
 pub(super) async fn resolve(service: &Service, name: &str) -> Result<Option<runtime::Image>, Error> {
@@ -37,5 +39,6 @@ fn row(image: runtime::Image) -> Image {
         size: image.size_bytes.max(1),
         uid: Some(Int64Value { value: UID_NOBODY }),
         pinned: image.pinned,
+        ..Default::default()
     }
 }

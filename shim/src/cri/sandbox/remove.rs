@@ -5,6 +5,7 @@ use crate::cri::error::Error;
 use crate::cri::message::{
     RemoveContainerRequest, RemovePodSandboxRequest, RemovePodSandboxResponse, StopPodSandboxRequest,
 };
+use crate::cri::record::Kind;
 use crate::cri::service::Service;
 
 use super::stop;
@@ -19,6 +20,12 @@ pub(in crate::cri) async fn remove(
     for container_id in super::stop::containers(service, &id) {
         container::remove(service, RemoveContainerRequest { container_id }).await?;
     }
+    // An id that was never ours must not become a path.
+    if !service.state.lock().sandboxes.contains_key(&id) {
+        return Ok(RemovePodSandboxResponse {});
+    }
+    let turn = service.records.turn().await;
+    turn.remove(Kind::Sandbox, &id).await?;
     service.state.lock().sandboxes.remove(&id);
     Ok(RemovePodSandboxResponse {})
 }
