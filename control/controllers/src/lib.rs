@@ -28,6 +28,7 @@ mod serde_null;
 mod workload;
 
 mod context;
+mod cronjob;
 mod deployment;
 mod discovery;
 mod endpoint;
@@ -86,6 +87,7 @@ const CONTROLLERS: &[Row] = &[
     Row { name: "replicationcontroller", start: replicaset::start_plain },
     Row { name: "deployment", start: deployment::start },
     Row { name: "job", start: job::start },
+    Row { name: "cronjob", start: cronjob::start },
     Row { name: "endpoints", start: endpoints::start },
     Row { name: "endpointslice", start: endpoint_slice::start },
 ];

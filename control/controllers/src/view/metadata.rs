@@ -55,6 +55,8 @@ metadata_views! {
     ReplicationController of kinds::REPLICATION_CONTROLLERS, "";
     /// A Job. What it says is read when it is reconciled.
     Job of kinds::JOBS, "";
+    /// A CronJob. What it says is read when it is reconciled.
+    CronJob of kinds::CRON_JOBS, "";
     /// An EndpointSlice.
     EndpointSlice of kinds::ENDPOINT_SLICES, "";
     /// An Endpoints object.
