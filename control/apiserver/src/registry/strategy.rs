@@ -74,6 +74,13 @@ pub trait Strategy: Send + Sync + 'static {
         Vec::new()
     }
 
+    /// Whether a change that changes nothing is written all the same: upstream keeps some objects in another form than
+    /// it shows them in, until they are first written back.
+    fn is_kept_otherwise(&self, object: &Value) -> bool {
+        let _ = object;
+        false
+    }
+
     /// Which names are valid.
     fn name_rule(&self) -> NameRule {
         NameRule::DnsSubdomain

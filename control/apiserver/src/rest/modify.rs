@@ -106,7 +106,7 @@ async fn swap(
     if options.dry_run {
         return Ok(Some(Shown::Tree(new)));
     }
-    if new == old {
+    if new == old && !strategy.is_kept_otherwise(&old) {
         return Ok(Some(Shown::Stored(current.value.clone())));
     }
     let storage = &call.server.registry.storage;

@@ -17,6 +17,7 @@ use crate::registry::resource::{Column, Generation, Gvk, Now, Resource, Scope, S
 use crate::registry::strategy::{Context, Strategy};
 use crate::resources::apps::workload;
 use crate::resources::{age, cell, keep, pod_template};
+use crate::validation::is_given;
 
 /// The row.
 pub fn row() -> Resource {
@@ -86,6 +87,11 @@ impl Strategy for Job {
     fn prepare_for_create(&self, _: &Context<'_>, object: &mut Value) {
         object.set("status", json!({}));
         selector::generate(object);
+    }
+
+    /// A new job is kept without the labels that it has from its pods only.
+    fn is_kept_otherwise(&self, object: &Value) -> bool {
+        !is_given(object.get("status")) && selector::has_generated_labels_only(object)
     }
 
     fn prepare_for_update(&self, _: &Context<'_>, new: &mut Value, old: &Value) {

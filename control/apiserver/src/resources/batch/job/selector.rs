@@ -42,6 +42,14 @@ pub(super) fn generate(object: &mut Value) {
     }
 }
 
+/// Whether the labels are those that [`generate`] makes, and no others.
+pub(super) fn has_generated_labels_only(object: &Value) -> bool {
+    let expected = expected(object);
+    let labels = object.at("metadata.labels");
+    let is_there = |(key, value): &(&str, &str)| labels.and_then(|labels| labels.get(key)).is_some_and(|v| v == value);
+    entries(labels).count() == expected.len() && expected.iter().all(is_there)
+}
+
 /// A job without labels of its own gets those of its pods.
 pub(super) fn share_labels(object: &mut Value) {
     if entries(object.at("metadata.labels")).next().is_some() {
