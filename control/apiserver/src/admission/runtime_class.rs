@@ -54,9 +54,10 @@ fn give(pod: &mut Value, class: &Value) -> Result<(), String> {
         pod.set_default("spec.nodeSelector", json!({}));
         // Keys hold dots, which a path would take apart.
         let selector = as_map(&mut pod["spec"]["nodeSelector"]);
-        if selector.get(key).is_some_and(|own| own != value) {
+        if let Some(own) = selector.get(key).filter(|own| *own != value) {
+            let [wanted, own] = [value, own].map(|value| value.as_str().unwrap_or_default());
             return Err(format!(
-                "conflict: runtimeClass.scheduling.nodeSelector[{key}] and pod.spec.nodeSelector[{key}]"
+                "conflict: runtimeClass.scheduling.nodeSelector[{key}] = {wanted}; pod.spec.nodeSelector[{key}] = {own}"
             ));
         }
         selector.insert(key.clone(), value.clone());

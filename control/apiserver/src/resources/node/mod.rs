@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::field::{Error, Errors, Path};
+use crate::field::{Error, Errors, Kind, Path, quote};
 use crate::object::Fields;
 use crate::registry::resource::{Column, Gvk, Resource, Scope};
 use crate::registry::strategy::{Context, Strategy};
@@ -63,6 +63,20 @@ fn validate_tolerations(path: &Path, scheduling: &Value) -> Errors {
     let list = scheduling.list_at("tolerations");
     let path = path.child("tolerations");
     let twice = list.iter().enumerate().filter(|(i, toleration)| list[..*i].contains(toleration));
-    errors.extend(twice.map(|(i, toleration)| Error::duplicate(&path.index(i), toleration.clone())));
+    let duplicate = |(i, toleration)| {
+        Error::new(Kind::Duplicate, &path.index(i), format!("Duplicate value: {}", printed(toleration)))
+    };
+    errors.extend(twice.map(duplicate));
     errors
+}
+
+/// A toleration with all its fields, as upstream prints its own type.
+fn printed(toleration: &Value) -> String {
+    let text = |name: &str| quote(toleration.str_at(name));
+    let seconds =
+        toleration.i64_at("tolerationSeconds").map_or_else(|| "null".to_owned(), |seconds| seconds.to_string());
+    let [key, operator, value, effect] = ["key", "operator", "value", "effect"].map(text);
+    format!(
+        "{{\"Key\":{key},\"Operator\":{operator},\"Value\":{value},\"Effect\":{effect},\"TolerationSeconds\":{seconds}}}"
+    )
 }
