@@ -2,7 +2,7 @@
 //!
 //! # Flow
 //! decode and default → wipe system fields → name → mutate → default → allocate → prepare → canonicalise → validate →
-//! admit → store → encode, after upstream's `registry/rest/create.go` and `registry/generic/registry/store.go`.
+//! admit → default → store → encode, after upstream's `registry/rest/create.go` and `registry/generic/registry/store.go`.
 
 use axum::response::Response;
 use http::StatusCode;
