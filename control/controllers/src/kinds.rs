@@ -17,6 +17,9 @@ pub(crate) static REPLICATION_CONTROLLERS: Resource =
 pub(crate) static DEPLOYMENTS: Resource = Resource::new("apps", "v1", "deployments", "Deployment");
 pub(crate) static REPLICA_SETS: Resource = Resource::new("apps", "v1", "replicasets", "ReplicaSet");
 pub(crate) static JOBS: Resource = Resource::new("batch", "v1", "jobs", "Job");
+pub(crate) static DAEMON_SETS: Resource = Resource::new("apps", "v1", "daemonsets", "DaemonSet");
+pub(crate) static CONTROLLER_REVISIONS: Resource =
+    Resource::new("apps", "v1", "controllerrevisions", "ControllerRevision");
 pub(crate) static CRON_JOBS: Resource = Resource::new("batch", "v1", "cronjobs", "CronJob");
 pub(crate) static ENDPOINT_SLICES: Resource =
     Resource::new("discovery.k8s.io", "v1", "endpointslices", "EndpointSlice");

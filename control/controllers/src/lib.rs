@@ -25,10 +25,12 @@ mod owner;
 mod pod_control;
 mod pod_template;
 mod serde_null;
+mod template_hash;
 mod workload;
 
 mod context;
 mod cronjob;
+mod daemonset;
 mod deployment;
 mod discovery;
 mod endpoint;
@@ -86,6 +88,7 @@ const CONTROLLERS: &[Row] = &[
     Row { name: "replicaset", start: replicaset::start },
     Row { name: "replicationcontroller", start: replicaset::start_plain },
     Row { name: "deployment", start: deployment::start },
+    Row { name: "daemonset", start: daemonset::start },
     Row { name: "job", start: job::start },
     Row { name: "cronjob", start: cronjob::start },
     Row { name: "endpoints", start: endpoints::start },

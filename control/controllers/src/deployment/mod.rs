@@ -1,6 +1,5 @@
 //! Rolls out the template of a Deployment through ReplicaSets.
 
-mod hash;
 mod object;
 mod plan;
 mod scale;

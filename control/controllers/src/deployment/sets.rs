@@ -10,10 +10,10 @@ use crate::{
     meta::Meta,
     owner,
     replicaset::object::{self, ReplicaSet},
-    workload,
+    template_hash, workload,
 };
 
-use super::{hash, object::Deployment};
+use super::object::Deployment;
 
 pub(super) const REVISION: &str = "deployment.kubernetes.io/revision";
 pub(super) const REVISION_HISTORY: &str = "deployment.kubernetes.io/revision-history";
@@ -149,7 +149,7 @@ pub(super) fn active_or_latest(sets: &[Set], new: Option<usize>) -> Option<usize
 /// A new ReplicaSet for the Deployment's template.
 pub(super) fn new_set(deployment: &Deployment, inherited: &Annotations, revision: i64) -> (Set, Value) {
     let spec = &deployment.spec;
-    let hash = hash::hash(&spec.template, deployment.status.collision_count.unwrap_or(0));
+    let hash = template_hash::hash(&spec.template, deployment.status.collision_count.unwrap_or(0));
     let mut template = spec.template.clone();
     template["metadata"]["labels"][HASH_LABEL] = hash.clone().into();
     let mut selector = json!(spec.selector);

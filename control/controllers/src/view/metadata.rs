@@ -57,6 +57,8 @@ metadata_views! {
     Job of kinds::JOBS, "";
     /// A CronJob. What it says is read when it is reconciled.
     CronJob of kinds::CRON_JOBS, "";
+    /// A DaemonSet. What it says is read when it is reconciled.
+    DaemonSet of kinds::DAEMON_SETS, "";
     /// An EndpointSlice.
     EndpointSlice of kinds::ENDPOINT_SLICES, "";
     /// An Endpoints object.

@@ -26,6 +26,9 @@ pub(crate) struct Spec {
     pub(crate) hostname: Box<str>,
     pub(crate) subdomain: Box<str>,
     pub(crate) containers: Box<[Container]>,
+    /// The one node that its affinity names, as pods of DaemonSets have it.
+    #[serde(rename = "affinity", deserialize_with = "pinned")]
+    pub(crate) pinned_to: Box<str>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -93,6 +96,11 @@ pub(crate) enum Phase {
 // === impl Pod ===
 
 impl Pod {
+    /// The node that it is on, or that it can only be on.
+    pub(crate) fn node(&self) -> &str {
+        if self.spec.node_name.is_empty() { &self.spec.pinned_to } else { &self.spec.node_name }
+    }
+
     /// Whether all its containers have ended for good.
     pub(crate) fn is_terminal(&self) -> bool {
         match self.status.phase {
@@ -138,6 +146,15 @@ impl Object for Pod {
 
 impl View for Pod {
     const RESOURCE: &'static Resource = &kinds::PODS;
+}
+
+/// Of affinity, only the one name of a node is kept that the controller of DaemonSets writes.
+fn pinned<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Box<str>, D::Error> {
+    let affinity = Option::<serde_json::Value>::deserialize(deserializer)?.unwrap_or_default();
+    let required = &affinity["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"];
+    let field = &required["nodeSelectorTerms"][0]["matchFields"][0];
+    let name = field["values"][0].as_str().filter(|_| field["key"] == "metadata.name" && field["operator"] == "In");
+    Ok(name.unwrap_or_default().into())
 }
 
 /// Of all conditions, only `Ready` is kept.

@@ -1,12 +1,12 @@
-//! The hash that tells the templates of a Deployment apart, in letters that spell no words.
+//! The hash that tells the templates of a workload apart, in letters that spell no words.
 
 use serde_json::Value;
 
 /// What a hash is spelled with: no vowels, and no digits that look like letters. Upstream's alphabet.
 const ALPHABET: &[u8; 27] = b"bcdfghjklmnpqrstvwxz2456789";
 
-/// The hash of a template. `collisions` is how often it has met a ReplicaSet of another template.
-pub(super) fn hash(template: &Value, collisions: i64) -> String {
+/// The hash of a template. `collisions` is how often it has met an object of another template.
+pub(crate) fn hash(template: &Value, collisions: i64) -> String {
     // Objects are ordered by key, so that equal templates have equal text.
     let mut hash = fnv(0x811c_9dc5, template.to_string().as_bytes());
     if collisions != 0 {
