@@ -73,6 +73,7 @@ impl LocalNode {
                 pod_cidr,
                 network,
                 data_dir: config.data_dir.clone(),
+                volume_refresh: agent::VOLUME_REFRESH,
             },
             client,
             runtime.clone(),

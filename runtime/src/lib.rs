@@ -36,4 +36,6 @@ pub use config::{AddressMapping, Config};
 pub use image::{Image, ImageError, ImageStore};
 pub use instance::Instance;
 pub use runtime::{OpenError, Runtime};
-pub use spec::{Exit, ExitReason, File, Group, LogStream, Mount, MountSource, ServiceTable, Spec, StartError, Stats};
+pub use spec::{
+    Exit, ExitReason, File, FileSet, Group, LogStream, Mount, MountSource, ServiceTable, Spec, StartError, Stats,
+};

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use parking_lot::Mutex;
 
 /// What the programs of one group share: an address, a name space for names, a memory limit.
 #[derive(Clone, Debug)]
@@ -62,14 +63,39 @@ pub struct Mount {
 /// Where the contents of a mount come from.
 #[derive(Clone, Debug)]
 pub enum MountSource {
-    /// Files kept in memory, by path relative to the mount; replaced as a whole when they change.
-    Files(Arc<HashMap<String, File>>),
+    /// Files kept in memory, by path relative to the mount; who shares the set may replace them.
+    Files(Arc<FileSet>),
     /// A directory or file of the host.
     Host(PathBuf),
 }
 
+/// Files kept in memory. They are replaced as a whole, so that a program never sees half of a change; a file that it
+/// has open stays as it was.
+#[derive(Debug, Default)]
+pub struct FileSet {
+    files: Mutex<Arc<HashMap<String, File>>>,
+}
+
+impl FileSet {
+    /// The files as they are now, by path relative to the mount. A set that is one file has it under the empty path.
+    pub fn files(&self) -> Arc<HashMap<String, File>> {
+        Arc::clone(&self.files.lock())
+    }
+
+    /// From now on these are the files.
+    pub fn replace(&self, files: HashMap<String, File>) {
+        *self.files.lock() = Arc::new(files);
+    }
+}
+
+impl From<HashMap<String, File>> for FileSet {
+    fn from(files: HashMap<String, File>) -> Self {
+        Self { files: Mutex::new(Arc::new(files)) }
+    }
+}
+
 /// A file kept in memory.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct File {
     /// Its contents.
     pub data: Bytes,

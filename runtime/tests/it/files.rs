@@ -11,7 +11,7 @@ use crate::node::{Node, guest};
 fn memory(path: &str, files: &[(&str, &str)]) -> Mount {
     let file = |text: &str| File { data: text.to_owned().into(), mode: 0o644 };
     let files: HashMap<_, _> = files.iter().map(|(path, text)| ((*path).to_owned(), file(text))).collect();
-    Mount { path: path.to_owned(), source: MountSource::Files(Arc::new(files)), read_only: true }
+    Mount { path: path.to_owned(), source: MountSource::Files(Arc::new(files.into())), read_only: true }
 }
 
 fn host(path: &str, dir: &Path, read_only: bool) -> Mount {

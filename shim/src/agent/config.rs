@@ -2,8 +2,12 @@
 
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::network::{Cidr, Network};
+
+/// How often a kubelet asks anew for ConfigMaps and Secrets that volumes show; up to half of it is added at random.
+pub const VOLUME_REFRESH: Duration = Duration::from_secs(60);
 
 /// Said once by whoever composes the process.
 #[derive(Clone, Debug)]
@@ -18,4 +22,6 @@ pub struct Config {
     pub network: Network,
     /// Logs, volumes and termination messages live below it.
     pub data_dir: PathBuf,
+    /// How often ConfigMaps and Secrets that volumes show are asked for anew.
+    pub volume_refresh: Duration,
 }

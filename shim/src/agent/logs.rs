@@ -1,4 +1,8 @@
 //! Reads CRI log files: `TIME STREAM P|F TEXT`, from any line on, and on as they grow.
+//!
+//! # Guarantees
+//! A follower loses no line to a rotation: it leaves a file only after it has read it to its end once more, knowing that
+//! it was rotated away, and goes on in the file that was begun next, as long as that has not been removed.
 
 use std::io::SeekFrom;
 use std::os::unix::fs::MetadataExt as _;
@@ -16,6 +20,10 @@ const LINE_BYTES_MAX: u64 = 64 << 10;
 const BLOCK_BYTES: u64 = 16 << 10;
 /// How often a file that has been read to its end is looked at again.
 const POLL: Duration = Duration::from_millis(200);
+/// Rotated files (`.1` is the youngest) that are looked through for the one being read. The runtime keeps four.
+const ROTATED_MAX: u32 = 8;
+/// How often the next file is looked for while files are renamed under the search.
+const NEXT_TRIES_MAX: u32 = 10;
 
 /// What of a log is wanted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -37,6 +45,8 @@ pub(crate) struct Options {
 pub(crate) struct Reader {
     path: PathBuf,
     inode: u64,
+    /// Another file has the path now: what is still in this one is all that will be.
+    rotated: bool,
     file: BufReader<File>,
     options: Options,
     left: u64,
@@ -62,23 +72,33 @@ impl Reader {
         let left = options.limit_bytes.unwrap_or(u64::MAX);
         let inode = file.metadata().await?.ino();
         let file = BufReader::new(file);
-        Ok(Self { path: path.to_owned(), inode, file, options, left, within_line: false, pending: Vec::new() })
+        Ok(Self {
+            path: path.to_owned(),
+            inode,
+            rotated: false,
+            file,
+            options,
+            left,
+            within_line: false,
+            pending: Vec::new(),
+        })
     }
 
-    /// The next part of the log, or `None` at its end. `ended` says whether nobody writes to it any more.
+    /// The next part of the log, or `None` at its end. `ended` says whether nobody writes to it any more; it is asked
+    /// each time that a follower is at the end of what there is, so it must be cheap.
     ///
     /// # Errors
     /// It cannot be read.
-    pub(crate) async fn next(&mut self, ended: impl Fn() -> bool) -> std::io::Result<Option<Bytes>> {
-        // Once nobody writes, what is in the file then is all there is.
+    pub(crate) async fn next(&mut self, mut ended: impl FnMut() -> bool) -> std::io::Result<Option<Bytes>> {
+        // Once nobody writes, what is in the files then is all there is.
         let mut last_look = !self.options.follow;
         while self.left > 0 {
             if !self.read_line().await? {
+                if self.options.follow && self.moved_on().await? {
+                    continue;
+                }
                 if last_look {
                     return Ok(None);
-                }
-                if self.moved_on().await? {
-                    continue;
                 }
                 last_look = ended();
                 if !last_look {
@@ -97,17 +117,60 @@ impl Reader {
         Ok(None)
     }
 
-    /// Whether the file was rotated away, and a new one has been opened in its place.
+    /// At the end of the file: whether there is a reason to read on at once. The first time that is because the file
+    /// was found to be rotated away, perhaps with lines that came since its end was seen; the next time the next file
+    /// has been opened in its place.
     async fn moved_on(&mut self) -> std::io::Result<bool> {
-        // Not there for the moment between two renames.
-        let Ok(now) = tokio::fs::metadata(&self.path).await else { return Ok(false) };
-        if now.ino() == self.inode {
-            return Ok(false);
+        if self.rotated {
+            self.open_next().await?;
+            return Ok(true);
         }
-        let file = File::open(&self.path).await?;
-        self.inode = file.metadata().await?.ino();
-        self.file = BufReader::new(file);
-        Ok(true)
+        // Not there for the moment between two renames, or until the next line.
+        self.rotated = inode_of(&self.path).await.is_some_and(|it| it != self.inode);
+        Ok(self.rotated)
+    }
+
+    /// Opens the file that was begun after this one.
+    async fn open_next(&mut self) -> std::io::Result<()> {
+        for _ in 0..NEXT_TRIES_MAX {
+            let before = self.position().await;
+            let opened = match before {
+                Some(number) => File::open(numbered(&self.path, number - 1)).await,
+                None => self.open_oldest().await,
+            };
+            // Renamed meanwhile: what was opened may be a later one.
+            if let Ok(file) = opened
+                && self.position().await == before
+            {
+                self.inode = file.metadata().await?.ino();
+                self.file = BufReader::new(file);
+                self.rotated = false;
+                self.pending.clear();
+                return Ok(());
+            }
+            tokio::time::sleep(POLL).await;
+        }
+        Err(std::io::Error::other("the log is rotated faster than it can be read"))
+    }
+
+    /// Which of the rotated files this one is by now; `None` if it was removed.
+    async fn position(&self) -> Option<u32> {
+        for number in 1..=ROTATED_MAX {
+            if inode_of(&numbered(&self.path, number)).await == Some(self.inode) {
+                return Some(number);
+            }
+        }
+        None
+    }
+
+    /// Opens the oldest file that is left: what was between is lost.
+    async fn open_oldest(&self) -> std::io::Result<File> {
+        for number in (1..=ROTATED_MAX).rev() {
+            if let Ok(file) = File::open(numbered(&self.path, number)).await {
+                return Ok(file);
+            }
+        }
+        File::open(&self.path).await
     }
 
     /// Whether `pending` has a whole line now.
@@ -137,6 +200,20 @@ impl Reader {
         self.within_line = !whole;
         Some(shown)
     }
+}
+
+async fn inode_of(path: &Path) -> Option<u64> {
+    tokio::fs::metadata(path).await.ok().map(|it| it.ino())
+}
+
+/// `0.log`, `0.log.1`, `0.log.2`…
+fn numbered(path: &Path, number: u32) -> PathBuf {
+    if number == 0 {
+        return path.to_owned();
+    }
+    let mut name = path.as_os_str().to_owned();
+    name.push(format!(".{number}"));
+    name.into()
 }
 
 /// Time, whether the line is whole, text.
@@ -189,63 +266,4 @@ pub(crate) async fn tail(path: &Path, lines: usize, bytes_max: usize) -> String 
 }
 
 #[cfg(test)]
-mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-    use super::*;
-
-    const LOG: &str = "2026-01-01T00:00:00Z stdout F one\n2026-01-01T00:00:01Z stderr F two\n\
-                       2026-01-01T00:00:02Z stdout P thr\n2026-01-01T00:00:02Z stdout P ee\n";
-
-    async fn read(options: Options) -> String {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("0.log");
-        std::fs::write(&path, LOG).unwrap();
-        let mut reader = Reader::open(&path, options).await.unwrap();
-        let mut text = String::new();
-        while let Some(part) = reader.next(|| true).await.unwrap() {
-            text.push_str(std::str::from_utf8(&part).unwrap());
-        }
-        text
-    }
-
-    /// `oracle/kubelet/logs.txt`.
-    #[tokio::test]
-    async fn options_choose_what_is_shown() {
-        let all = Options::default();
-        assert_eq!(read(all.clone()).await, "one\ntwo\nthree");
-        assert_eq!(read(Options { tail_lines: Some(3), ..all.clone() }).await, "two\nthree");
-        assert_eq!(read(Options { tail_lines: Some(0), ..all.clone() }).await, "");
-        assert_eq!(read(Options { tail_lines: Some(99), ..all.clone() }).await, "one\ntwo\nthree");
-        assert_eq!(read(Options { limit_bytes: Some(5), ..all.clone() }).await, "one\nt");
-        assert_eq!(read(Options { follow: true, ..all.clone() }).await, "one\ntwo\nthree");
-        let since = Some("2026-01-01T00:00:01Z".parse().unwrap());
-        assert_eq!(read(Options { since, ..all.clone() }).await, "two\nthree");
-        let shown = read(Options { timestamps: true, limit_bytes: Some(50), ..all }).await;
-        assert_eq!(shown, "2026-01-01T00:00:00Z one\n2026-01-01T00:00:01Z two\n");
-    }
-
-    #[tokio::test]
-    async fn a_follower_goes_on_in_the_next_file() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("0.log");
-        std::fs::write(&path, "2026-01-01T00:00:00Z stdout F one\n").unwrap();
-        let mut reader = Reader::open(&path, Options { follow: true, ..Options::default() }).await.unwrap();
-        assert_eq!(reader.next(|| false).await.unwrap().unwrap(), "one\n");
-        std::fs::rename(&path, dir.path().join("0.log.1")).unwrap();
-        std::fs::write(&path, "2026-01-01T00:00:01Z stdout F two\n").unwrap();
-        assert_eq!(reader.next(|| false).await.unwrap().unwrap(), "two\n");
-        assert_eq!(reader.next(|| true).await.unwrap(), None);
-    }
-
-    #[tokio::test]
-    async fn the_end_of_a_log_is_cut_from_the_left() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("0.log");
-        let lines: String = (1..=100).map(|it| format!("2026-01-01T00:00:00Z stdout F {it}\n")).collect();
-        std::fs::write(&path, lines).unwrap();
-        assert!(tail(&path, 80, 2048).await.starts_with("21\n22\n"));
-        assert_eq!(tail(&path, 80, 8).await, "\n99\n100\n");
-        assert_eq!(tail(&dir.path().join("none"), 80, 8).await, "");
-    }
-}
+mod tests;

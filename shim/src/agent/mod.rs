@@ -2,8 +2,8 @@
 //!
 //! # Flow
 //! `Driver::run` is the one loop: it hears of pods from the API server and of containers from CRI, and wakes the worker
-//! of the pod concerned. Beside it run the node's heartbeat (`node`), the table of Services (`services`), the host's way
-//! to them (`proxy`) and the events (`recorder`). `serve` answers what the API server asks a kubelet.
+//! of the pod concerned, which `supervise` keeps at work. Beside it run the node's heartbeat (`node`), the table of Services (`services`), the host's way
+//! to them (`proxy`), what volumes show (`versions`) and the events (`recorder`). `serve` answers what the API server asks a kubelet.
 
 mod admit;
 mod affinity;
@@ -18,6 +18,8 @@ mod recorder;
 mod run;
 mod serve;
 mod services;
+mod supervise;
+mod versions;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -26,7 +28,7 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::Client;
 use runtime::Runtime;
 
-pub use config::Config;
+pub use config::{Config, VOLUME_REFRESH};
 pub use run::Driver;
 
 use crate::cri::files::FileSets;
@@ -36,6 +38,7 @@ use pod::downward::Facts;
 use pods::Pods;
 use recorder::Recorder;
 use services::Services;
+use versions::Versions;
 
 /// What the parts of the agent share.
 pub struct Agent {
@@ -47,6 +50,7 @@ pub struct Agent {
     pods: Pods,
     recorder: Recorder,
     services: Services,
+    versions: Versions,
 }
 
 // === impl Agent ===
@@ -65,6 +69,7 @@ impl Agent {
             pods: Pods::default(),
             recorder,
             services: Services::default(),
+            versions: Versions::default(),
         });
         let driver = Driver::new(Arc::clone(&agent), runtime, writer);
         (agent, driver)

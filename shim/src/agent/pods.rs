@@ -15,12 +15,12 @@ use super::pod::probe::Finding;
 /// The pods of this node, by uid.
 #[derive(Debug, Default)]
 pub(crate) struct Pods {
-    entries: Mutex<HashMap<String, Arc<Entry>>>,
+    entries: Mutex<HashMap<String, Arc<PodEntry>>>,
 }
 
 /// One pod, shared by the loop that hears of it and the worker that runs it.
 #[derive(Debug)]
-pub(crate) struct Entry {
+pub(crate) struct PodEntry {
     /// Its uid.
     pub(crate) uid: String,
     /// Its namespace.
@@ -38,30 +38,31 @@ pub(crate) struct Entry {
     // Invariant: the JSON is that of the highest resourceVersion seen, which stands before it.
     latest: Mutex<(u64, Bytes)>,
     gone: AtomicBool,
+    stale: AtomicBool,
 }
 
 // === impl Pods ===
 
 impl Pods {
     /// The pod of that uid.
-    pub(crate) fn get(&self, uid: &str) -> Option<Arc<Entry>> {
+    pub(crate) fn get(&self, uid: &str) -> Option<Arc<PodEntry>> {
         self.entries.lock().get(uid).cloned()
     }
 
     /// The pod of that name; of several, one that is not gone.
-    pub(crate) fn find(&self, namespace: &str, name: &str) -> Option<Arc<Entry>> {
+    pub(crate) fn find(&self, namespace: &str, name: &str) -> Option<Arc<PodEntry>> {
         let entries = self.entries.lock();
         let mut found = entries.values().filter(|it| it.namespace == namespace && it.name == name);
         found.clone().find(|it| !it.is_gone()).or_else(|| found.next()).cloned()
     }
 
     /// All of them.
-    pub(crate) fn all(&self) -> Vec<Arc<Entry>> {
+    pub(crate) fn all(&self) -> Vec<Arc<PodEntry>> {
         self.entries.lock().values().cloned().collect()
     }
 
     /// Adds one.
-    pub(crate) fn insert(&self, entry: Arc<Entry>) {
+    pub(crate) fn insert(&self, entry: Arc<PodEntry>) {
         self.entries.lock().insert(entry.uid.clone(), entry);
     }
 
@@ -77,9 +78,9 @@ impl Pods {
     }
 }
 
-// === impl Entry ===
+// === impl PodEntry ===
 
-impl Entry {
+impl PodEntry {
     /// A pod that was just heard of.
     pub(crate) fn new(pod: &Pod, requests: Requests) -> Arc<Self> {
         let revision = pod.metadata.resource_version.as_ref().and_then(|it| it.parse().ok()).unwrap_or(0);
@@ -93,6 +94,7 @@ impl Entry {
             at_work: AtomicBool::new(false),
             latest: Mutex::new((revision, encode(pod))),
             gone: AtomicBool::new(false),
+            stale: AtomicBool::new(false),
         })
     }
 
@@ -105,6 +107,11 @@ impl Entry {
     /// The pod's JSON.
     pub(crate) fn json(&self) -> Bytes {
         self.latest.lock().1.clone()
+    }
+
+    /// The version of the pod that was told of last.
+    pub(crate) fn revision(&self) -> u64 {
+        self.latest.lock().0
     }
 
     /// Notes what the API server says of it, unless that is old; wakes the worker if it is news.
@@ -129,6 +136,17 @@ impl Entry {
     pub(crate) fn mark_gone(&self) {
         self.gone.store(true, Ordering::Release);
         self.changed.notify_one();
+    }
+
+    /// Notes that something which its volumes show has changed.
+    pub(crate) fn mark_stale(&self) {
+        self.stale.store(true, Ordering::Release);
+        self.changed.notify_one();
+    }
+
+    /// Whether something which its volumes show has changed since this was asked last.
+    pub(crate) fn take_stale(&self) -> bool {
+        self.stale.swap(false, Ordering::AcqRel)
     }
 
     /// Whether it is being deleted or gone.

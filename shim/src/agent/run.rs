@@ -17,12 +17,13 @@ use serde_json::json;
 use tokio::task::JoinSet;
 
 use super::admit::{self, Refusal, Requests};
-use super::pod::life::Stage;
-use super::pod::worker::{Worker, write_status};
-use super::pod::{adopt, status};
-use super::pods::Entry;
+use super::pod::report::write_status;
+use super::pod::worker::Worker;
+use super::pod::{sandbox, status};
+use super::pods::PodEntry;
 use super::recorder::{Kind, Writer};
-use super::{Agent, node, proxy, services};
+use super::supervise::supervise;
+use super::{Agent, node, proxy, services, versions};
 use crate::cri::Error;
 use crate::cri::message::{
     ContainerEventResponse, ContainerEventType, GetEventsRequest, ListContainersRequest, StopContainerRequest,
@@ -59,6 +60,7 @@ impl Driver {
         tasks.spawn(writer.run());
         tasks.spawn(node::run(Arc::clone(&agent)));
         tasks.spawn(node::renew_lease(Arc::clone(&agent)));
+        tasks.spawn(versions::run(Arc::clone(&agent)));
         tasks.spawn(services::run(Arc::clone(&agent), runtime, table_sender));
         tasks.spawn(proxy::run(agent.config.network, table));
         // A container's environment names the Services there are: they come first.
@@ -96,7 +98,7 @@ impl Driver {
 struct Desk {
     agent: Arc<Agent>,
     /// One for each pod that is at work, and one for each refusal that is not written yet.
-    workers: JoinSet<Arc<Entry>>,
+    workers: JoinSet<Arc<PodEntry>>,
     /// The uids of a list that is under way.
     listed: Option<HashSet<String>>,
 }
@@ -137,7 +139,7 @@ impl Desk {
         });
     }
 
-    fn gone(&mut self, entry: &Arc<Entry>) {
+    fn gone(&mut self, entry: &Arc<PodEntry>) {
         entry.mark_gone();
         self.work(entry);
     }
@@ -150,7 +152,7 @@ impl Desk {
             }
             return;
         }
-        let entry = Entry::new(pod, Requests::of(pod));
+        let entry = PodEntry::new(pod, Requests::of(pod));
         let reported = pod.status.as_ref();
         let ended = matches!(reported.and_then(|it| it.phase.as_deref()), Some("Succeeded" | "Failed"));
         let deleted = pod.metadata.deletion_timestamp.is_some();
@@ -170,7 +172,7 @@ impl Desk {
         admit::admit(pod, &config.node_name, &machine.labels, pods.requested(), machine.capacity)
     }
 
-    fn refuse(&mut self, pod: &Pod, entry: &Arc<Entry>, refusal: Refusal) {
+    fn refuse(&mut self, pod: &Pod, entry: &Arc<PodEntry>, refusal: Refusal) {
         let Refusal { reason, message } = refusal;
         tracing::info!(pod = %entry.name, namespace = %entry.namespace, reason, message, "refused");
         self.agent.recorder.pod(pod, None, Kind::Warning, &reason, &message);
@@ -186,16 +188,14 @@ impl Desk {
     }
 
     /// Gives a pod to a worker, unless one has it.
-    fn work(&mut self, entry: &Arc<Entry>) {
+    fn work(&mut self, entry: &Arc<PodEntry>) {
         if entry.at_work.swap(true, Ordering::AcqRel) {
             return;
         }
-        let life = adopt::adopt(&entry.pod(), Timestamp::now());
-        debug_assert!(life.stage != Stage::Terminating, "a stage that is left at once is not reported");
-        let worker = Worker::new(Arc::clone(&self.agent), Arc::clone(entry), life);
-        let entry = Arc::clone(entry);
+        let (agent, entry) = (Arc::clone(&self.agent), Arc::clone(entry));
         self.workers.spawn(async move {
-            worker.run().await;
+            let attempt = || Worker::new(Arc::clone(&agent), Arc::clone(&entry), Timestamp::now()).run();
+            supervise(&entry, attempt, || sandbox::remove_all(&agent, &entry)).await;
             entry
         });
     }
@@ -217,11 +217,11 @@ impl Desk {
 }
 
 /// A worker has ended: a pod that is gone is forgotten.
-fn settle(agent: &Agent, ended: Result<Arc<Entry>, tokio::task::JoinError>) {
+fn settle(agent: &Agent, ended: Result<Arc<PodEntry>, tokio::task::JoinError>) {
     match ended {
         Ok(entry) if entry.is_gone() => agent.pods.remove(&entry.uid),
         Ok(_) => {}
-        Err(err) => tracing::error!(%err, "a pod's worker ended badly"),
+        Err(err) => tracing::error!(%err, "a task of a pod ended badly"),
     }
 }
 

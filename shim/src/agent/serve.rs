@@ -18,7 +18,7 @@ use serde::Deserialize;
 
 use super::Agent;
 use super::logs::{Options, Reader};
-use super::pods::Entry;
+use super::pods::PodEntry;
 
 mod stats;
 
@@ -119,32 +119,61 @@ async fn container_logs(
         return (StatusCode::NOT_FOUND, format!("container \"{container}\" not found in pod \"{name}\""))
             .into_response();
     }
-    let opened = match (attempt(&pod, &container, flag(&query.previous)), query.options(Timestamp::now())) {
-        (Ok(attempt), Ok(options)) => {
-            let path = agent.log_dir(&pod).join(&container).join(format!("{attempt}.log"));
-            Reader::open(&path, options).await.map_err(|err| format!("failed to open the log: {err}"))
-        }
+    let (attempt, options) = match (attempt(&pod, &container, flag(&query.previous)), query.options(Timestamp::now())) {
+        (Ok(attempt), Ok(options)) => (attempt, options),
         (Err(message), _) | (_, Err(message)) => return (StatusCode::BAD_REQUEST, message).into_response(),
     };
-    match opened {
-        Ok(reader) => ([(header::CONTENT_TYPE, "text/plain")], body(reader, entry, container)).into_response(),
-        Err(message) => (StatusCode::INTERNAL_SERVER_ERROR, message).into_response(),
+    let path = agent.log_dir(&pod).join(&container).join(format!("{attempt}.log"));
+    match Reader::open(&path, options).await {
+        Ok(reader) => {
+            let follower = Follower { reader, entry, container, attempt, seen: None };
+            ([(header::CONTENT_TYPE, "text/plain")], follower.body()).into_response()
+        }
+        Err(err) => (StatusCode::INTERNAL_SERVER_ERROR, format!("failed to open the log: {err}")).into_response(),
     }
 }
 
-/// The log as it is read; the reader is dropped when the client goes.
-fn body(reader: Reader, entry: Arc<Entry>, container: String) -> Body {
-    let parts = stream::try_unfold((reader, entry, container), |(mut reader, entry, container)| async move {
-        let ended = || entry.is_gone() || !is_running(&entry.pod(), &container);
-        let part = reader.next(ended).await?;
-        Ok::<_, std::io::Error>(part.map(|it| (it, (reader, entry, container))))
-    });
-    Body::from_stream(parts)
+/// A log on its way to a client.
+struct Follower {
+    reader: Reader,
+    entry: Arc<PodEntry>,
+    container: String,
+    attempt: i32,
+    /// The version of the pod that was looked at last, and whether the container ran then.
+    seen: Option<(u64, bool)>,
 }
 
-fn is_running(pod: &Pod, container: &str) -> bool {
-    let status = container_status(pod, container);
-    status.and_then(|it| it.state.as_ref()).is_some_and(|it| it.running.is_some())
+// === impl Follower ===
+
+impl Follower {
+    /// The log as it is read; the reader is dropped when the client goes.
+    fn body(self) -> Body {
+        let parts = stream::try_unfold(self, |mut follower| async move {
+            let Self { reader, entry, container, attempt, seen } = &mut follower;
+            let part = reader.next(|| has_ended(entry, container, *attempt, seen)).await?;
+            Ok::<_, std::io::Error>(part.map(|it| (it, follower)))
+        });
+        Body::from_stream(parts)
+    }
+}
+
+/// Whether a run has ended. A pod is decoded only if it is another than the one seen last.
+fn has_ended(entry: &PodEntry, container: &str, attempt: i32, seen: &mut Option<(u64, bool)>) -> bool {
+    if entry.is_gone() {
+        return true;
+    }
+    let revision = entry.revision();
+    let running = match *seen {
+        Some((before, running)) if before == revision => running,
+        Some(_) | None => is_running(&entry.pod(), container, attempt),
+    };
+    *seen = Some((revision, running));
+    !running
+}
+
+fn is_running(pod: &Pod, container: &str, attempt: i32) -> bool {
+    let running = |it: &ContainerStatus| it.state.as_ref().is_some_and(|it| it.running.is_some());
+    container_status(pod, container).is_some_and(|it| running(it) && it.restart_count == attempt)
 }
 
 fn container_status<'a>(pod: &'a Pod, container: &str) -> Option<&'a ContainerStatus> {

@@ -7,13 +7,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use runtime::File;
+use runtime::{File, FileSet};
 
 /// What a host path of a set begins with.
 pub const SCHEME: &str = "memory:/";
 
 /// Files by their path relative to the mount. A set that is one file has it under the empty path.
-pub type FileSet = HashMap<String, File>;
+pub type Files = HashMap<String, File>;
 
 /// The sets that mounts can name.
 #[derive(Debug, Default)]
@@ -22,11 +22,19 @@ pub struct FileSets {
 }
 
 impl FileSets {
-    /// Puts a set and answers the host path that names it.
-    pub fn put(&self, name: &str, files: Arc<FileSet>) -> String {
+    /// Puts a set and answers the host path that names it. Containers that have one of that name keep theirs as it is.
+    pub fn put(&self, name: &str, files: Files) -> String {
         let path = format!("{SCHEME}{name}");
-        self.sets.lock().insert(path.clone(), files);
+        self.sets.lock().insert(path.clone(), Arc::new(files.into()));
         path
+    }
+
+    /// Replaces the files of a set, for the containers that have it too; puts it if there is none.
+    pub fn replace(&self, name: &str, files: Files) {
+        match self.get(&format!("{SCHEME}{name}")) {
+            Some(set) => set.replace(files),
+            None => drop(self.put(name, files)),
+        }
     }
 
     /// The set that a host path names.

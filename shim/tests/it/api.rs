@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use axum::body::Body;
@@ -28,6 +29,9 @@ pub(crate) struct Change {
 pub(crate) struct Api {
     state: Mutex<State>,
     changes: broadcast::Sender<Change>,
+    /// The next status of a pod is answered with an error.
+    status_fails: AtomicBool,
+    tokens: AtomicU32,
 }
 
 #[derive(Default)]
@@ -39,7 +43,12 @@ struct State {
 
 impl Api {
     pub(crate) fn new() -> Arc<Self> {
-        Arc::new(Self { state: Mutex::default(), changes: broadcast::channel(4096).0 })
+        Arc::new(Self {
+            state: Mutex::default(),
+            changes: broadcast::channel(4096).0,
+            status_fails: AtomicBool::new(false),
+            tokens: AtomicU32::new(0),
+        })
     }
 
     pub(crate) fn client(self: &Arc<Self>) -> Client {
@@ -96,6 +105,16 @@ impl Api {
         self.put(&mut state, "ADDED", format!("{collection}/{name}"), object)
     }
 
+    /// Merges a patch into an object.
+    pub(crate) fn change(&self, path: &str, patch: &Value) {
+        assert_eq!(self.patch(path, patch).status(), StatusCode::OK, "{path}");
+    }
+
+    /// Answers the next status of a pod with an error.
+    pub(crate) fn fail_a_status(&self) {
+        self.status_fails.store(true, Ordering::Relaxed);
+    }
+
     /// Deletes as a client does.
     pub(crate) fn delete(&self, path: &str, grace: Option<i64>) -> Option<Value> {
         let mut state = self.state.lock();
@@ -144,10 +163,15 @@ impl Api {
             },
             Method::POST if path.ends_with("/token") => reply(
                 StatusCode::CREATED,
+                // Over already: it is renewed as soon as the agent ever does.
                 &json!({"metadata": {}, "spec": {"audiences": []}, "status": {
-                    "token": "a token", "expirationTimestamp": "2026-01-01T00:00:00Z"}}),
+                    "token": format!("token {}", self.tokens.fetch_add(1, Ordering::Relaxed)),
+                    "expirationTimestamp": "2026-01-01T00:00:00Z"}}),
             ),
             Method::POST => reply(StatusCode::CREATED, &self.create(&path, body)),
+            Method::PATCH if path.contains("/pods/") && self.status_fails.swap(false, Ordering::Relaxed) => {
+                reply(StatusCode::INTERNAL_SERVER_ERROR, &json!({"kind": "Status", "status": "Failure", "code": 500}))
+            }
             Method::PATCH => self.patch(path.trim_end_matches("/status"), &body),
             Method::DELETE => match self.delete(&path, body["gracePeriodSeconds"].as_i64()) {
                 Some(object) => reply(StatusCode::OK, &object),

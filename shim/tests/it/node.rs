@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use axum::body::Body;
 use http::Request;
@@ -23,6 +24,8 @@ mod guests;
 
 /// Tests of one process share the kernel's ports, so each node has networks of its own in 127/8.
 pub(crate) static NEXT_NETWORK: AtomicU8 = AtomicU8::new(180);
+
+const POD_CIDR: &str = "10.42.0.0/24";
 
 /// Prints a word and ends.
 const HELLO: &str = r#"(module
@@ -60,13 +63,18 @@ pub(crate) struct Node {
 impl Node {
     /// A node of a cluster whose only Service is `kubernetes`.
     pub(crate) fn start() -> Self {
+        Self::start_with(POD_CIDR)
+    }
+
+    /// A node with these addresses for pods.
+    pub(crate) fn start_with(pod_cidr: &str) -> Self {
         let api = Api::new();
         api.create(
             "/api/v1/namespaces/default/services",
             json!({"metadata": {"name": "kubernetes"}, "spec": {"clusterIP": "10.96.0.1",
                 "ports": [{"name": "https", "port": 443, "protocol": "TCP"}]}}),
         );
-        Self::start_in(tempfile::tempdir().unwrap(), api)
+        Self::start_in(tempfile::tempdir().unwrap(), api, pod_cidr)
     }
 
     /// Ends this node and starts another in its place.
@@ -75,11 +83,11 @@ impl Node {
         shutdown.send(()).unwrap();
         driver.await.unwrap();
         drop((agent, runtime));
-        Self::start_in(dir, api)
+        Self::start_in(dir, api, POD_CIDR)
     }
 
-    fn start_in(dir: tempfile::TempDir, api: Arc<Api>) -> Self {
-        let pod_cidr: Cidr = "10.42.0.0/24".parse().unwrap();
+    fn start_in(dir: tempfile::TempDir, api: Arc<Api>, pod_cidr: &str) -> Self {
+        let pod_cidr: Cidr = pod_cidr.parse().unwrap();
         let second = NEXT_NETWORK.fetch_add(2, Ordering::Relaxed);
         let twin = |cidr: Cidr, second| AddressMapping::Twin {
             network: cidr.network,
@@ -97,6 +105,7 @@ impl Node {
             pod_cidr,
             network,
             data_dir: dir.path().to_owned(),
+            volume_refresh: Duration::from_millis(100),
         };
         let (agent, driver) = Agent::new(config, api.client(), Arc::clone(&runtime));
         let (shutdown, ended) = oneshot::channel();
@@ -131,6 +140,19 @@ impl Node {
         let status = response.status().as_u16();
         let body = response.into_body().collect().await.unwrap().to_bytes();
         (status, String::from_utf8(body.to_vec()).unwrap())
+    }
+
+    /// Waits until the log of a pod's container says something.
+    pub(crate) async fn says(&self, pod: &str, text: &str) {
+        let mut log = String::new();
+        for _ in 0..6000 {
+            log = self.ask(&format!("/containerLogs/ns/{pod}/c")).await.1;
+            if log.contains(text) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("{pod} does not say `{text}`: {log}");
     }
 
     /// Waits for an event about a pod, and answers all of them: reason and message.

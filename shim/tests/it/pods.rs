@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::api::Change;
+use crate::bug::PanicOn;
 use crate::node::Node;
 
 fn phase(pod: Option<&Value>, wanted: &str) -> bool {
@@ -233,7 +234,7 @@ async fn a_container_gets_what_its_pod_says() {
         ("expanded", json!(["-", "print", "$(X) $(Y) $(Z) $$(X)"]), "x one $(Z) $(X)\n", ""),
         ("conf", json!(["-", "read", "/conf/a"]), "one", ""),
         ("sub", json!(["-", "read", "/sub"]), "one", ""),
-        ("token", json!(["-", "read", "/token/t"]), "a token", ""),
+        ("token", json!(["-", "read", "/token/t"]), "token ", ""),
         ("empty", json!(["-", "write", "/empty/f", "x"]), "written", ""),
         ("readonly", json!(["-", "write", "/conf/f", "x"]), "error", ""),
         ("message", json!(["-", "write", "/dev/termination-log", "all is well"]), "written", "all is well"),
@@ -251,4 +252,71 @@ async fn a_container_gets_what_its_pod_says() {
     let pod = node.api.until(&path, |it| phase(it, "Failed")).await.unwrap();
     let ended = &pod["status"]["containerStatuses"][0]["state"]["terminated"];
     assert!(ended["message"].as_str().unwrap_or_default().contains("as told"), "{ended}");
+}
+
+/// `oracle/kubelet/volume-live-update.txt`. What is deleted stays, unless it is optional; `subPath` does not follow.
+#[tokio::test]
+async fn volumes_follow_what_they_show() {
+    let node = Node::start();
+    node.import_actor();
+    let (maps, secrets) = ("/api/v1/namespaces/ns/configmaps", "/api/v1/namespaces/ns/secrets");
+    node.api.create(maps, json!({"metadata": {"name": "conf"}, "data": {"a": "one", "b": "here"}}));
+    node.api.create(secrets, json!({"metadata": {"name": "key"}, "data": {"k": "b25l"}}));
+    let container = json!({"args": ["-", "follow", "/conf/a", "/conf/b", "/sub", "/all/k", "/all/labels", "/all/t", "/maybe/x"],
+        "volumeMounts": [{"name": "conf", "mountPath": "/conf"}, {"name": "conf", "mountPath": "/sub", "subPath": "a"},
+            {"name": "all", "mountPath": "/all"}, {"name": "maybe", "mountPath": "/maybe"}]});
+    let labels = json!({"items": [{"path": "labels", "fieldRef": {"fieldPath": "metadata.labels"}}]});
+    let spec = json!({"volumes": [{"name": "conf", "configMap": {"name": "conf"}},
+        {"name": "maybe", "configMap": {"name": "maybe", "optional": true}},
+        {"name": "all", "projected": {"sources": [{"secret": {"name": "key"}}, {"downwardAPI": labels},
+            {"serviceAccountToken": {"path": "t"}}]}}]});
+    let path = node.pod("live", "actor", container, spec);
+    for text in ["/conf/a: one", "/conf/b: here", "/sub: one", "/all/k: one", "/all/t: token 0", "/maybe/x: error"] {
+        node.says("live", text).await;
+    }
+
+    node.api.change(&format!("{maps}/conf"), &json!({"data": {"a": "two", "b": null}}));
+    node.says("live", "/conf/a: two").await;
+    node.says("live", "/conf/b: error").await;
+    node.api.change(&format!("{secrets}/key"), &json!({"data": {"k": "dHdv"}}));
+    node.says("live", "/all/k: two").await;
+    node.api.change(&path, &json!({"metadata": {"labels": {"x": "new"}}}));
+    node.says("live", "/all/labels: x=\"new\"").await;
+    // Tokens are renewed on their own clock, not with the rest.
+    node.says("live", "/all/t: token 1").await;
+    node.api.create(maps, json!({"metadata": {"name": "maybe"}, "data": {"x": "come"}}));
+    node.says("live", "/maybe/x: come").await;
+    node.api.delete(&format!("{maps}/maybe"), Some(0));
+    node.says("live", "/maybe/x: come\n/maybe/x: error").await;
+
+    node.api.delete(&format!("{maps}/conf"), Some(0));
+    let gone = "FailedMount: MountVolume.SetUp failed for volume \"conf\" : configmap \"conf\" not found";
+    node.events("live", gone).await;
+    node.api.create(maps, json!({"metadata": {"name": "conf"}, "data": {"a": "three"}}));
+    node.says("live", "/conf/a: three").await;
+    let (_, log) = node.ask("/containerLogs/ns/live/c").await;
+    let of = |path: &str| log.lines().filter(|it| it.starts_with(path)).map(str::to_owned).collect::<Vec<_>>();
+    assert_eq!(of("/conf/a"), ["/conf/a: one", "/conf/a: two", "/conf/a: three"], "what was deleted stayed");
+    assert_eq!(of("/sub"), ["/sub: one"]);
+}
+
+/// A worker's bug once left its pod stuck and its address taken for as long as the agent ran.
+#[tokio::test]
+async fn a_pod_whose_worker_panics_runs_again_on_the_only_address() {
+    let node = Node::start_with("10.42.0.0/30");
+    let _bug = tracing::subscriber::set_default(PanicOn::new("could not write a status"));
+    let path = node.pod("unlucky", "sleeps", json!({}), json!({"restartPolicy": "Always"}));
+    let before = node.api.until(&path, |it| phase(it, "Running")).await.unwrap();
+    node.api.fail_a_status();
+    node.api.change(&path, &json!({"metadata": {"generation": 2}}));
+    let again = |it: Option<&Value>| {
+        it.is_some_and(|it| {
+            let container = &it["status"]["containerStatuses"][0];
+            container["restartCount"] == 1 && container["state"]["running"].is_object()
+        })
+    };
+    let after = node.api.until(&path, again).await.unwrap();
+    assert_eq!(after["status"]["podIP"], before["status"]["podIP"]);
+    node.api.delete(&path, None);
+    node.api.until(&path, |it| it.is_none()).await;
 }

@@ -1,6 +1,6 @@
 //! Decides what a path means: which mount it is in, and what is there.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat, openat2};
 use rustix::io::Errno;
 
 use crate::host::bindings::wasi::filesystem::types::{DescriptorType, ErrorCode};
-use crate::spec::{self, Mount, MountSource};
+use crate::spec::{FileSet, Mount, MountSource};
 
 /// A path that is longer is refused before it is looked at.
 const PATH_BYTES_MAX: usize = 4096;
@@ -35,7 +35,8 @@ struct Branch {
 
 #[derive(Debug)]
 enum Source {
-    Files(Arc<HashMap<String, spec::File>>),
+    /// Looked up anew for each call: they may be replaced while the program runs.
+    Files(Arc<FileSet>),
     Host(PathBuf),
     /// The files of the image, by path relative to the root, and where their contents are.
     Image(BTreeMap<String, PathBuf>),
@@ -137,6 +138,7 @@ impl Branch {
     fn look(&self, rest: &str) -> Option<Node> {
         match &self.source {
             Source::Files(files) => {
+                let files = files.files();
                 if let Some(file) = files.get(rest) {
                     return Some(Node::Memory(file.data.clone()));
                 }
@@ -159,7 +161,7 @@ impl Branch {
 
     fn list(&self, rest: &str) -> BTreeMap<String, DescriptorType> {
         match &self.source {
-            Source::Files(files) => children(files.keys(), rest),
+            Source::Files(files) => children(files.files().keys(), rest),
             Source::Image(files) => children(files.keys(), rest),
             Source::Host(_) => BTreeMap::new(),
         }

@@ -1,37 +1,38 @@
-//! The life of a pod that this node ran before the agent started: programs die with the agent, so what ran has ended.
+//! The state of a pod that this node ran before the agent started: programs die with the agent, so what ran has ended.
 
 use k8s_openapi::api::core::v1::{ContainerState, ContainerStateTerminated, ContainerStatus, Pod};
 use k8s_openapi::jiff::Timestamp;
 
 use super::condition;
-use super::life::{Cause, End, Life, Record, Run, Stage};
+use super::record::{End, Record, Run};
+use super::state::{Cause, PodState, Stage};
 use super::status;
 
 /// What a program ended with that was running when the agent stopped.
 const LOST_CODE: i32 = 137;
 const LOST_REASON: &str = "RuntimeRestarted";
 
-/// A pod's life, from what its status says.
-pub(crate) fn adopt(pod: &Pod, now: Timestamp) -> Life {
-    let mut life = Life::new(pod, now);
-    let Some(status) = &pod.status else { return life };
+/// A pod's state, from what its status says.
+pub(crate) fn adopt(pod: &Pod, now: Timestamp) -> PodState {
+    let mut state = PodState::new(pod, now);
+    let Some(status) = &pod.status else { return state };
     if let Some(started_at) = &status.start_time {
-        life.started_at = started_at.0;
+        state.started_at = started_at.0;
     }
-    life.transitions = condition::transitions(status.conditions.as_deref().unwrap_or_default());
+    state.transitions = condition::transitions(status.conditions.as_deref().unwrap_or_default());
     let reported = status.init_container_statuses.iter().flatten().chain(status.container_statuses.iter().flatten());
     for it in reported {
-        if let Some(record) = life.records_mut().find(|record| record.name == it.name) {
+        if let Some(record) = state.records_mut().find(|record| record.name == it.name) {
             fill(record, it, now);
         }
     }
     if matches!(status.phase.as_deref(), Some("Succeeded" | "Failed")) {
-        life.stage = Stage::Terminated;
-        life.sandbox = super::life::Sandbox::Stopped { ip: status.pod_ip.clone() };
-        life.cause =
+        state.stage = Stage::Terminated;
+        state.sandbox = super::state::Sandbox::Stopped { ip: status.pod_ip.clone() };
+        state.cause =
             status.reason.clone().map(|reason| Cause { reason, message: status.message.clone().unwrap_or_default() });
     }
-    life
+    state
 }
 
 fn fill(record: &mut Record, reported: &ContainerStatus, now: Timestamp) {
@@ -78,6 +79,7 @@ mod tests {
     use serde_json::json;
 
     use super::super::phase::{Step, Which, Wish, next};
+    use super::super::state::{Mounted, Volumes};
     use super::*;
 
     fn pod(policy: &str, status: serde_json::Value) -> Pod {
@@ -94,34 +96,34 @@ mod tests {
     #[test]
     fn what_ran_has_ended_and_starts_again_with_one_more_restart() {
         let pod = pod("Always", running());
-        let mut life = adopt(&pod, Timestamp::UNIX_EPOCH);
-        assert_eq!(life.main[0].ended().unwrap().code, 137);
-        life.volumes = super::super::life::Volumes::Mounted;
-        life.sandbox = super::super::life::Sandbox::Ready { id: "s".to_owned(), ip: "10.0.0.2".to_owned() };
-        let step = next(&Wish::of(&pod, false), &mut life, Timestamp::UNIX_EPOCH);
+        let mut state = adopt(&pod, Timestamp::UNIX_EPOCH);
+        assert_eq!(state.main[0].ended().unwrap().code, 137);
+        state.volumes = Volumes::Mounted(Mounted::default());
+        state.sandbox = super::super::state::Sandbox::Ready { id: "s".to_owned(), ip: "10.0.0.2".to_owned() };
+        let step = next(&Wish::of(&pod, false), &mut state, Timestamp::UNIX_EPOCH);
         assert_eq!(step, Step::Start(Which::Main(0)));
-        life.main[0].begin(Run {
+        state.main[0].begin(Run {
             id: "y".to_owned(),
             image: "i".to_owned(),
             image_id: String::new(),
             started_at: Timestamp::UNIX_EPOCH,
             ended: None,
         });
-        assert_eq!(life.main[0].restarts, 3);
+        assert_eq!(state.main[0].restarts, 3);
     }
 
     #[test]
     fn what_must_not_restart_has_failed() {
         let pod = pod("Never", running());
-        let mut life = adopt(&pod, Timestamp::UNIX_EPOCH);
-        let step = next(&Wish::of(&pod, false), &mut life, Timestamp::UNIX_EPOCH);
+        let mut state = adopt(&pod, Timestamp::UNIX_EPOCH);
+        let step = next(&Wish::of(&pod, false), &mut state, Timestamp::UNIX_EPOCH);
         assert!(matches!(step, Step::Stop(_)));
-        assert_eq!(status::phase(Wish::of(&pod, false).policy, &life, Timestamp::UNIX_EPOCH), status::Phase::Failed);
+        assert_eq!(status::phase(Wish::of(&pod, false).policy, &state, Timestamp::UNIX_EPOCH), status::Phase::Failed);
     }
 
     #[test]
     fn a_pod_that_had_ended_stays_so() {
-        let mut life = adopt(&pod("Never", json!({"phase": "Succeeded"})), Timestamp::UNIX_EPOCH);
-        assert_eq!(next(&Wish::of(&pod("Never", json!({})), false), &mut life, Timestamp::UNIX_EPOCH), Step::Rest);
+        let mut state = adopt(&pod("Never", json!({"phase": "Succeeded"})), Timestamp::UNIX_EPOCH);
+        assert_eq!(next(&Wish::of(&pod("Never", json!({})), false), &mut state, Timestamp::UNIX_EPOCH), Step::Rest);
     }
 }

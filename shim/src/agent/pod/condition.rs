@@ -4,7 +4,8 @@ use k8s_openapi::api::core::v1::{Pod, PodCondition};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
 
-use super::life::{Life, Record, Sandbox, Transition};
+use super::record::Record;
+use super::state::{PodState, Sandbox, Transition};
 use super::status::Phase;
 
 /// One condition without its times.
@@ -18,13 +19,13 @@ struct Verdict {
 const OWNED: [&str; 5] = ["PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled"];
 
 /// All conditions of a pod.
-pub(crate) fn derive(pod: &Pod, life: &Life, phase: Phase, now: Timestamp) -> Vec<PodCondition> {
-    let containers_ready = containers_ready(life, phase);
+pub(crate) fn derive(pod: &Pod, state: &PodState, phase: Phase, now: Timestamp) -> Vec<PodCondition> {
+    let containers_ready = containers_ready(state, phase);
     let verdicts =
-        [sandbox_ready(life), initialized(life, phase), ready(pod, &containers_ready), containers_ready, holds("")];
+        [sandbox_ready(state), initialized(state, phase), ready(pod, &containers_ready), containers_ready, holds("")];
     let before = pod.status.as_ref().and_then(|it| it.conditions.as_ref());
     let foreign = before.into_iter().flatten().filter(|it| !OWNED.contains(&it.type_.as_str())).cloned();
-    let owned = OWNED.iter().zip(verdicts).map(|(name, verdict)| condition(pod, life, name, verdict, now));
+    let owned = OWNED.iter().zip(verdicts).map(|(name, verdict)| condition(pod, state, name, verdict, now));
     // As a strategic merge would leave them: those that others added stand first.
     foreign.chain(owned).collect()
 }
@@ -38,9 +39,9 @@ pub(crate) fn transitions(conditions: &[PodCondition]) -> Vec<Transition> {
     conditions.iter().filter_map(row).collect()
 }
 
-fn condition(pod: &Pod, life: &Life, name: &str, verdict: Verdict, now: Timestamp) -> PodCondition {
+fn condition(pod: &Pod, state: &PodState, name: &str, verdict: Verdict, now: Timestamp) -> PodCondition {
     let status = if verdict.holds { "True" } else { "False" };
-    let same = life.transitions.iter().find(|it| it.condition == name && it.status == status);
+    let same = state.transitions.iter().find(|it| it.condition == name && it.status == status);
     PodCondition {
         last_probe_time: None,
         last_transition_time: Some(Time(same.map_or(now, |it| it.at))),
@@ -60,32 +61,32 @@ fn fails(reason: &'static str, message: String) -> Verdict {
     Verdict { holds: false, reason, message }
 }
 
-fn sandbox_ready(life: &Life) -> Verdict {
-    match &life.sandbox {
+fn sandbox_ready(state: &PodState) -> Verdict {
+    match &state.sandbox {
         Sandbox::Wanted(_) => fails("PodSandboxNotReady", "no pod sandbox exists".to_owned()),
         Sandbox::Ready { .. } => holds(""),
         Sandbox::Stopped { .. } => fails("PodSandboxNotReady", "pod sandbox is not ready".to_owned()),
     }
 }
 
-fn initialized(life: &Life, phase: Phase) -> Verdict {
+fn initialized(state: &PodState, phase: Phase) -> Verdict {
     if phase == Phase::Succeeded {
         return holds("PodCompleted");
     }
-    let incomplete = names(&life.init, |it| !it.succeeded());
+    let incomplete = names(&state.init, |it| !it.succeeded());
     if incomplete.is_empty() {
         return holds("");
     }
     fails("ContainersNotInitialized", format!("containers with incomplete status: [{}]", incomplete.join(" ")))
 }
 
-fn containers_ready(life: &Life, phase: Phase) -> Verdict {
+fn containers_ready(state: &PodState, phase: Phase) -> Verdict {
     match phase {
         Phase::Succeeded => return fails("PodCompleted", String::new()),
         Phase::Failed => return fails("PodFailed", String::new()),
         Phase::Pending | Phase::Running => {}
     }
-    let unready = names(&life.main, |it| !(it.running() && it.ready));
+    let unready = names(&state.main, |it| !(it.running() && it.ready));
     if unready.is_empty() {
         return holds("");
     }

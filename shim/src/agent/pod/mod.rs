@@ -1,23 +1,33 @@
-//! One pod: what decides is pure (`phase`, `status`, `condition`, `restart`, `env`, `volume`), what does is the worker.
+//! One pod. What decides is pure: `phase`, `status`, `condition`, `restart`, `health`, `env`, `volume`. What does is one
+//! file per thing it works on: `mount` and `token`, `sandbox`, `container` with its `config`, `image` and `probe`, `exit`,
+//! `stop`. The `worker` asks the first what to do, calls the others to do it, and `report`s.
+
+pub(crate) mod phase;
+pub(crate) mod state;
+pub(crate) mod worker;
 
 pub(crate) mod adopt;
 pub(crate) mod condition;
+mod config;
+mod container;
+mod context;
 pub(crate) mod downward;
-mod end;
 pub(crate) mod env;
+mod exit;
+mod health;
 mod image;
-pub(crate) mod life;
 mod mount;
-mod observe;
-pub(crate) mod phase;
 pub(crate) mod probe;
 pub(crate) mod quantity;
+pub(crate) mod record;
+pub(crate) mod report;
 pub(crate) mod restart;
+pub(crate) mod sandbox;
 pub(crate) mod source;
-mod start;
 pub(crate) mod status;
+mod stop;
+pub(crate) mod token;
 pub(crate) mod volume;
-pub(crate) mod worker;
 
 #[cfg(test)]
 mod tests;

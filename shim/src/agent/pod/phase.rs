@@ -1,13 +1,13 @@
 //! The life of a pod on one page: `Sync → Terminating → Terminated`, and the one next step in each.
 //!
 //! # Flow
-//! The worker asks for the step, does it, notes in `Life` what came of it and asks again until the step is to wait.
+//! The worker asks for the step, takes it, notes in `PodState` what came of it and asks again until the step is to wait.
 
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 
-use super::life::{Cause, Life, Sandbox, Stage, Volumes};
 use super::restart::{self, Policy, Verdict};
+use super::state::{Cause, PodState, Sandbox, Stage, Volumes};
 
 /// What of a pod decides its steps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +38,8 @@ pub(crate) enum Which {
 pub(crate) enum Step {
     /// Get its volumes.
     Mount,
+    /// Bring what its volumes show up to date.
+    Refresh,
     /// Make its sandbox.
     RunSandbox,
     /// Start one of its containers.
@@ -72,16 +74,16 @@ impl Wish {
     }
 }
 
-/// The next step in a pod's life. Moves `life.stage` on when its time has come.
-pub(crate) fn next(wish: &Wish, life: &mut Life, now: Timestamp) -> Step {
+/// The next step in a pod's life. Moves `state.stage` on when its time has come.
+pub(crate) fn next(wish: &Wish, state: &mut PodState, now: Timestamp) -> Step {
     loop {
-        let leave = match life.stage {
-            Stage::Sync => leaves_sync(wish, life, now),
+        let leave = match state.stage {
+            Stage::Sync => leaves_sync(wish, state, now),
             Stage::Terminating | Stage::Terminated => false,
         };
-        match (life.stage, leave) {
-            (Stage::Sync, true) => life.stage = Stage::Terminating,
-            (Stage::Sync, false) => return sync(wish, life, now),
+        match (state.stage, leave) {
+            (Stage::Sync, true) => state.stage = Stage::Terminating,
+            (Stage::Sync, false) => return sync(wish, state, now),
             (Stage::Terminating, _) => return Step::Stop(grace(wish)),
             (Stage::Terminated, _) if wish.gone || wish.deleted.is_some() => return Step::Delete,
             (Stage::Terminated, _) => return Step::Rest,
@@ -99,44 +101,50 @@ pub(crate) fn grace(wish: &Wish) -> i64 {
 }
 
 /// Whether a pod has run long enough, or to its end.
-fn leaves_sync(wish: &Wish, life: &mut Life, now: Timestamp) -> bool {
+fn leaves_sync(wish: &Wish, state: &mut PodState, now: Timestamp) -> bool {
     if let Some(limit) = wish.deadline_seconds
-        && life.cause.is_none()
-        && now >= life.started_at + SignedDuration::from_secs(limit)
+        && state.cause.is_none()
+        && now >= state.started_at + SignedDuration::from_secs(limit)
     {
-        life.cause = Some(Cause {
+        state.cause = Some(Cause {
             reason: "DeadlineExceeded".to_owned(),
             message: "Pod was active on the node longer than the specified deadline".to_owned(),
         });
     }
-    wish.gone || wish.deleted.is_some() || life.cause.is_some() || finished(wish.policy, life, now)
+    wish.gone || wish.deleted.is_some() || state.cause.is_some() || finished(wish.policy, state, now)
 }
 
 /// Whether all containers have ended for good, or an init container has failed for good.
-fn finished(policy: Policy, life: &Life, now: Timestamp) -> bool {
+fn finished(policy: Policy, state: &PodState, now: Timestamp) -> bool {
     let done = |policy, record| restart::verdict(policy, record, now) == Verdict::Done;
-    let init_failed = life.init.iter().any(|it| done(policy.of_init(), it) && !it.succeeded());
-    init_failed || (!life.main.is_empty() && life.main.iter().all(|it| done(policy, it)))
+    let init_failed = state.init.iter().any(|it| done(policy.of_init(), it) && !it.succeeded());
+    init_failed || (!state.main.is_empty() && state.main.iter().all(|it| done(policy, it)))
 }
 
 /// The next step of a pod that shall run.
-fn sync(wish: &Wish, life: &Life, now: Timestamp) -> Step {
-    if let Volumes::Wanted(at) = life.volumes {
-        return if at <= now { Step::Mount } else { Step::Wait(Some(at)) };
+fn sync(wish: &Wish, state: &PodState, now: Timestamp) -> Step {
+    let refresh_at = match state.volumes {
+        Volumes::Wanted(at) => return if at <= now { Step::Mount } else { Step::Wait(Some(at)) },
+        Volumes::Mounted(mounted) => mounted.refresh_at(),
+    };
+    if refresh_at.is_some_and(|at| at <= now) {
+        return Step::Refresh;
     }
-    if let Sandbox::Wanted(at) = life.sandbox {
+    if let Sandbox::Wanted(at) = state.sandbox {
         return if at <= now { Step::RunSandbox } else { Step::Wait(Some(at)) };
     }
-    let deadline = wish.deadline_seconds.map(|limit| life.started_at + SignedDuration::from_secs(limit));
-    let mut waits: Vec<Timestamp> = deadline.into_iter().collect();
-    let init = life.init.iter().enumerate().map(|(index, it)| (Which::Init(index), it, wish.policy.of_init()));
-    let main = life.main.iter().enumerate().map(|(index, it)| (Which::Main(index), it, wish.policy));
+    let deadline = wish.deadline_seconds.map(|limit| state.started_at + SignedDuration::from_secs(limit));
+    let mut waits: Vec<Timestamp> = deadline.into_iter().chain(refresh_at).collect();
+    let init = state.init.iter().enumerate().map(|(index, it)| (Which::Init(index), it, wish.policy.of_init()));
+    let main = state.main.iter().enumerate().map(|(index, it)| (Which::Main(index), it, wish.policy));
     for (which, record, policy) in init.chain(main) {
         match (restart::verdict(policy, record, now), which) {
             (Verdict::Start, which) => return Step::Start(which),
             (Verdict::Running, which) => {
                 if let Some(sick) = record.unhealthy {
-                    return Step::Kill(which, sick.grace_seconds.unwrap_or(wish.grace_seconds));
+                    // Where nothing restarts the pod ends, as it does when it is deleted: upstream then takes its grace period.
+                    let own = sick.grace_seconds.filter(|_| wish.policy != Policy::Never);
+                    return Step::Kill(which, own.unwrap_or(wish.grace_seconds));
                 }
             }
             (Verdict::Retry(until) | Verdict::BackOff { until, .. }, _) => waits.push(until),

@@ -4,21 +4,19 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http_body_util::{BodyExt as _, Empty, Limited};
-use hyper_util::rt::TokioIo;
 use k8s_openapi::api::core::v1::{Container, HTTPGetAction, Pod, Probe};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::life::Unhealthy;
+use super::context::ContainerContext;
+use super::record::Unhealthy;
 use crate::agent::Agent;
-use crate::agent::pods::Entry;
+use crate::agent::pods::PodEntry;
 use crate::agent::recorder::Kind;
 
-/// Bytes of an answer that are read before it is given up.
-const BODY_BYTES_MAX: usize = 10 << 10;
+mod http;
 
 /// What a probe is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,8 +42,9 @@ pub(crate) struct Finding {
     pub(crate) grace_seconds: Option<i64>,
 }
 
-/// The probes of one run of a container; they end when this is dropped.
-pub(crate) type Probes = JoinSet<()>;
+/// The probes of a pod's containers that run, by the index of the container. They end when this is dropped.
+#[derive(Debug, Default)]
+pub(crate) struct Probes(Vec<(usize, JoinSet<()>)>);
 
 /// What counts towards a verdict.
 struct Tally {
@@ -92,7 +91,7 @@ impl Tally {
 /// One probe at work.
 struct Watcher {
     agent: Arc<Agent>,
-    entry: Arc<Entry>,
+    entry: Arc<PodEntry>,
     container: String,
     run_id: String,
     purpose: Purpose,
@@ -101,34 +100,51 @@ struct Watcher {
     port: u16,
 }
 
-/// Starts the probes of a container that has just started.
-pub(crate) fn start(agent: &Arc<Agent>, entry: &Arc<Entry>, container: &Container, run_id: &str, ip: &str) -> Probes {
-    let mut probes = Probes::new();
-    let (started, wait) = watch::channel(container.startup_probe.is_none());
-    let watcher = |purpose, probe: &Option<Probe>| {
-        let probe = probe.clone()?;
-        Some(Watcher {
-            agent: Arc::clone(agent),
-            entry: Arc::clone(entry),
-            container: container.name.clone(),
-            run_id: run_id.to_owned(),
-            purpose,
-            port: port(container, &probe)?,
-            probe,
-            address: ip.to_owned(),
-        })
-    };
-    if let Some(it) = watcher(Purpose::Startup, &container.startup_probe) {
-        probes.spawn(it.run(wait.clone(), Some(started)));
-    }
-    for (purpose, probe) in
-        [(Purpose::Liveness, &container.liveness_probe), (Purpose::Readiness, &container.readiness_probe)]
-    {
-        if let Some(it) = watcher(purpose, probe) {
-            probes.spawn(it.run(wait.clone(), None));
+// === impl Probes ===
+
+impl Probes {
+    /// Starts those of a container that has just started.
+    pub(super) fn start(&mut self, cx: ContainerContext<'_>, index: usize, run_id: &str, ip: &str) {
+        let container = cx.container;
+        let (started, wait) = watch::channel(container.startup_probe.is_none());
+        let watcher = |purpose, probe: &Option<Probe>| {
+            let probe = probe.clone()?;
+            Some(Watcher {
+                agent: Arc::clone(cx.pod.agent),
+                entry: Arc::clone(cx.pod.entry),
+                container: container.name.clone(),
+                run_id: run_id.to_owned(),
+                purpose,
+                port: port(container, &probe)?,
+                probe,
+                address: ip.to_owned(),
+            })
+        };
+        let mut tasks = JoinSet::new();
+        if let Some(it) = watcher(Purpose::Startup, &container.startup_probe) {
+            tasks.spawn(it.run(wait.clone(), Some(started)));
+        }
+        for (purpose, probe) in
+            [(Purpose::Liveness, &container.liveness_probe), (Purpose::Readiness, &container.readiness_probe)]
+        {
+            if let Some(it) = watcher(purpose, probe) {
+                tasks.spawn(it.run(wait.clone(), None));
+            }
+        }
+        if !tasks.is_empty() {
+            self.0.push((index, tasks));
         }
     }
-    probes
+
+    /// Ends those of one container.
+    pub(super) fn end(&mut self, index: usize) {
+        self.0.retain(|(it, _)| *it != index);
+    }
+
+    /// Ends them all.
+    pub(super) fn end_all(&mut self) {
+        self.0.clear();
+    }
 }
 
 /// The number of a probe's port.
@@ -226,7 +242,7 @@ impl Watcher {
             Some(get) => {
                 let url = self.url(get);
                 let stream = connected.map_err(|err| format!("Get \"{url}\": {err}"))?;
-                self.get(get, &url, stream).await
+                http::get(get, &format!("{}:{}", self.host(), self.port), &url, stream).await
             }
         }
     }
@@ -238,38 +254,6 @@ impl Watcher {
                 TcpStream::connect(self.agent.config.network.pods.host_address(address)).await
             }
             Err(_) => TcpStream::connect((self.host(), self.port)).await,
-        }
-    }
-
-    async fn get(&self, get: &HTTPGetAction, url: &str, stream: TcpStream) -> Result<(), String> {
-        let failed = |err: &dyn std::fmt::Display| format!("Get \"{url}\": {err}");
-        let (mut sender, connection) =
-            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(|err| failed(&err))?;
-        let path = &url[url.match_indices('/').nth(2).map_or(url.len(), |(at, _)| at)..];
-        let mut request = http::Request::get(path).header("host", format!("{}:{}", self.host(), self.port));
-        request = request.header("user-agent", "kube-probe/1.37").header("accept", "*/*");
-        for header in get.http_headers.iter().flatten() {
-            request = request.header(&header.name, &header.value);
-        }
-        let request = request.body(Empty::<bytes::Bytes>::new()).map_err(|err| failed(&err))?;
-        let answer = async {
-            let response = sender.send_request(request).await.map_err(|err| failed(&err))?;
-            let status = response.status().as_u16();
-            // Read so that the server is not surprised; how it ends does not matter.
-            let _ = Limited::new(response.into_body(), BODY_BYTES_MAX).collect().await;
-            Ok::<u16, String>(status)
-        };
-        // The connection may end first, with the answer already on its way to us.
-        let (mut answer, mut connection, mut open) = (std::pin::pin!(answer), std::pin::pin!(connection), true);
-        let status = loop {
-            tokio::select! {
-                status = &mut answer => break status?,
-                _ = &mut connection, if open => open = false,
-            }
-        };
-        match status {
-            200..=399 => Ok(()),
-            _ => Err(format!("HTTP probe failed with statuscode: {status}")),
         }
     }
 }

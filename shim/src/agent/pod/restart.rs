@@ -2,7 +2,7 @@
 
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 
-use super::life::{End, Record};
+use super::record::{End, Record};
 
 /// The wait before the second restart.
 pub(crate) const BACK_OFF_MIN: SignedDuration = SignedDuration::from_secs(10);

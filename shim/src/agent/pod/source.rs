@@ -59,18 +59,18 @@ impl Names {
     ///
     /// # Errors
     /// The API server does not answer, or not to this node. What does not exist is not an error.
-    pub(crate) async fn fetch(self, client: &Client, namespace: &str) -> Result<Sources, kube::Error> {
+    pub(crate) async fn fetch(&self, client: &Client, namespace: &str) -> Result<Sources, kube::Error> {
         let mut sources = Sources::default();
         let config_maps: Api<ConfigMap> = Api::namespaced(client.clone(), namespace);
-        for name in self.config_maps.into_iter().filter(|it| !it.is_empty()) {
-            if let Some(found) = config_maps.get_opt(&name).await? {
-                sources.config_maps.insert(name, found);
+        for name in self.config_maps.iter().filter(|it| !it.is_empty()) {
+            if let Some(found) = config_maps.get_opt(name).await? {
+                sources.config_maps.insert(name.clone(), found);
             }
         }
         let secrets: Api<Secret> = Api::namespaced(client.clone(), namespace);
-        for name in self.secrets.into_iter().filter(|it| !it.is_empty()) {
-            if let Some(found) = secrets.get_opt(&name).await? {
-                sources.secrets.insert(name, found);
+        for name in self.secrets.iter().filter(|it| !it.is_empty()) {
+            if let Some(found) = secrets.get_opt(name).await? {
+                sources.secrets.insert(name.clone(), found);
             }
         }
         Ok(sources)

@@ -11,10 +11,11 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 
 use super::condition;
-use super::life::{End, Life, Record, Run, Stage};
 use super::phase::Wish;
 use super::quantity;
+use super::record::{End, Record, Run};
 use super::restart::{self, Policy, Verdict};
+use super::state::{PodState, Stage};
 
 /// Why an ephemeral container does not start.
 pub(crate) const NO_EPHEMERAL: &str = "ephemeral containers are not supported by this node yet";
@@ -49,38 +50,38 @@ impl Phase {
 }
 
 /// The status of a pod that runs here or has.
-pub(crate) fn derive(pod: &Pod, life: &Life, host_ip: &str, now: Timestamp) -> PodStatus {
+pub(crate) fn derive(pod: &Pod, state: &PodState, host_ip: &str, now: Timestamp) -> PodStatus {
     let spec = pod.spec.clone().unwrap_or_default();
     let wish = Wish::of(pod, false);
-    let inner = phase(wish.policy, life, now);
-    let told = told(inner, life);
+    let inner = phase(wish.policy, state, now);
+    let told = told(inner, state);
     // The address is told once a container was tried: before that nobody could be listening.
-    let tried = life.records().any(|it| it.run.is_some() || it.blocked.is_some());
-    let ip = life.ip().filter(|_| tried);
-    let mut main = containers(&spec, &spec.containers, &life.main, wish.policy, pod, life, now);
+    let tried = state.containers().any(|(_, it)| it.run.is_some() || it.blocked.is_some());
+    let ip = state.ip().filter(|_| tried);
+    let mut main = containers(&spec, &spec.containers, &state.main, wish.policy, pod, state, now);
     main.sort_by(|a, b| a.name.cmp(&b.name));
     let init = spec.init_containers.clone().unwrap_or_default();
-    let mut init = containers(&spec, &init, &life.init, wish.policy.of_init(), pod, life, now);
-    for (status, record) in init.iter_mut().zip(&life.init) {
+    let mut init = containers(&spec, &init, &state.init, wish.policy.of_init(), pod, state, now);
+    for (status, record) in init.iter_mut().zip(&state.init) {
         // An init container is ready when it is done with.
         status.ready = record.succeeded();
     }
     PodStatus {
         allocated_resources: Some(requests_total(&spec)).filter(|it| !it.is_empty()),
-        conditions: Some(condition::derive(pod, life, inner, now)),
+        conditions: Some(condition::derive(pod, state, inner, now)),
         container_statuses: Some(main),
         ephemeral_container_statuses: Some(ephemeral(&spec)).filter(|it| !it.is_empty()),
         host_ip: Some(host_ip.to_owned()),
         host_ips: Some(vec![HostIP { ip: host_ip.to_owned() }]),
         init_container_statuses: Some(init).filter(|it| !it.is_empty()),
-        message: life.cause.as_ref().map(|it| it.message.clone()),
+        message: state.cause.as_ref().map(|it| it.message.clone()),
         observed_generation: pod.metadata.generation,
         phase: Some(told.as_str().to_owned()),
         pod_ip: ip.map(str::to_owned),
         pod_ips: ip.map(|ip| vec![PodIP { ip: ip.to_owned() }]),
-        reason: life.cause.as_ref().map(|it| it.reason.clone()),
+        reason: state.cause.as_ref().map(|it| it.reason.clone()),
         resources: Some(ResourceRequirements::default()),
-        start_time: Some(Time(life.started_at)),
+        start_time: Some(Time(state.started_at)),
         ..Default::default()
     }
 }
@@ -98,25 +99,25 @@ pub(crate) fn refused(pod: &Pod, reason: &str, message: &str, now: Timestamp) ->
 }
 
 /// A pod's phase, as if the end could be told at once.
-pub(crate) fn phase(policy: Policy, life: &Life, now: Timestamp) -> Phase {
-    if life.cause.is_some() {
+pub(crate) fn phase(policy: Policy, state: &PodState, now: Timestamp) -> Phase {
+    if state.cause.is_some() {
         return Phase::Failed;
     }
-    let ending = life.stage != Stage::Sync;
+    let ending = state.stage != Stage::Sync;
     let init_failed = |it: &Record| it.ended().is_some_and(|end| end.code != 0 && !policy.of_init().restarts(end));
-    if life.init.iter().any(init_failed) {
+    if state.init.iter().any(init_failed) {
         return Phase::Failed;
     }
-    if !life.init.iter().all(Record::succeeded) {
-        return if life.stage == Stage::Terminated { Phase::Failed } else { Phase::Pending };
+    if !state.init.iter().all(Record::succeeded) {
+        return if state.stage == Stage::Terminated { Phase::Failed } else { Phase::Pending };
     }
-    let unstarted = life.main.iter().any(|it| it.run.is_none());
+    let unstarted = state.main.iter().any(|it| it.run.is_none());
     if unstarted {
-        return if life.stage == Stage::Terminated { Phase::Failed } else { Phase::Pending };
+        return if state.stage == Stage::Terminated { Phase::Failed } else { Phase::Pending };
     }
     let settled = |it: &Record| ending || restart::verdict(policy, it, now) == Verdict::Done;
-    let all_ended = life.main.iter().all(|it| it.ended().is_some() && settled(it));
-    match (all_ended, life.main.iter().all(Record::succeeded)) {
+    let all_ended = state.main.iter().all(|it| it.ended().is_some() && settled(it));
+    match (all_ended, state.main.iter().all(Record::succeeded)) {
         (false, _) => Phase::Running,
         (true, true) => Phase::Succeeded,
         (true, false) => Phase::Failed,
@@ -124,9 +125,9 @@ pub(crate) fn phase(policy: Policy, life: &Life, now: Timestamp) -> Phase {
 }
 
 /// The end is told only when nothing runs any more and the sandbox is gone.
-fn told(inner: Phase, life: &Life) -> Phase {
-    let began = life.init.iter().all(Record::succeeded);
-    match (inner, life.stage, began) {
+fn told(inner: Phase, state: &PodState) -> Phase {
+    let began = state.init.iter().all(Record::succeeded);
+    match (inner, state.stage, began) {
         (Phase::Succeeded | Phase::Failed, Stage::Sync | Stage::Terminating, true) => Phase::Running,
         (Phase::Succeeded | Phase::Failed, Stage::Sync | Stage::Terminating, false) => Phase::Pending,
         (inner, _, _) => inner,
@@ -139,13 +140,13 @@ fn containers(
     records: &[Record],
     policy: Policy,
     pod: &Pod,
-    life: &Life,
+    state: &PodState,
     now: Timestamp,
 ) -> Vec<ContainerStatus> {
     let has_init = spec.init_containers.as_ref().is_some_and(|it| !it.is_empty());
     let default_reason = if has_init { "PodInitializing" } else { "ContainerCreating" };
     let row = |(container, record): (&Container, &Record)| {
-        let state = state(pod, record, policy, life.stage, default_reason, now);
+        let state = container_state(pod, record, policy, state.stage, default_reason, now);
         container_status(container, record, state)
     };
     containers.iter().zip(records).map(row).collect()
@@ -187,7 +188,7 @@ fn ephemeral(spec: &PodSpec) -> Vec<ContainerStatus> {
 }
 
 /// What a container is doing, and which run is its last state.
-fn state<'a>(
+fn container_state<'a>(
     pod: &Pod,
     record: &'a Record,
     policy: Policy,

@@ -10,15 +10,16 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
-use super::life::{Blocked, End, Life, Record, Run, Sandbox, Unhealthy, Volumes};
 use super::phase::{self, Step, Which, Wish};
+use super::record::{Blocked, End, Record, Run, Unhealthy};
+use super::state::{Mounted, PodState, Sandbox, Volumes};
 use super::{condition, restart, status};
 
 /// One story under way.
 struct Story {
     pod: Pod,
     gone: bool,
-    life: Life,
+    state: PodState,
     now: Timestamp,
 }
 
@@ -27,8 +28,8 @@ impl Story {
         let spec: serde_json::Value = serde_json::from_str(spec).unwrap();
         let meta = json!({"name": "p", "namespace": "ns", "uid": "u", "generation": 1});
         let pod: Pod = serde_json::from_value(json!({"metadata": meta, "spec": spec})).unwrap();
-        let life = Life::new(&pod, Timestamp::UNIX_EPOCH);
-        Self { pod, gone: false, life, now: Timestamp::UNIX_EPOCH }
+        let state = PodState::new(&pod, Timestamp::UNIX_EPOCH);
+        Self { pod, gone: false, state, now: Timestamp::UNIX_EPOCH }
     }
 
     /// `SECONDS EVENT…`
@@ -37,9 +38,16 @@ impl Story {
         self.now = Timestamp::UNIX_EPOCH + SignedDuration::from_secs(words[0].trim_end_matches('s').parse().unwrap());
         match words[1..] {
             ["passes"] => {}
-            ["mounted"] => self.life.volumes = Volumes::Mounted,
-            ["unmounted"] => self.life.volumes = Volumes::Wanted(self.now + SignedDuration::from_secs(10)),
-            ["sandbox", ip] => self.life.sandbox = Sandbox::Ready { id: "s".to_owned(), ip: ip.to_owned() },
+            ["mounted"] => self.state.volumes = Volumes::Mounted(Mounted::default()),
+            ["unmounted"] => self.state.volumes = Volumes::Wanted(self.now + SignedDuration::from_secs(10)),
+            ["stale"] => {
+                self.state.volumes = Volumes::Mounted(Mounted { stale_at: Some(self.now), ..Mounted::default() })
+            }
+            ["renews", at] => {
+                let at = Timestamp::UNIX_EPOCH + SignedDuration::from_secs(at.trim_end_matches('s').parse().unwrap());
+                self.state.volumes = Volumes::Mounted(Mounted { renew_at: Some(at), ..Mounted::default() });
+            }
+            ["sandbox", ip] => self.state.sandbox = Sandbox::Ready { id: "s".to_owned(), ip: ip.to_owned() },
             ["started", name] => self.start(name),
             ["ready", name] => self.record(name).ready = true,
             ["unready", name] => self.record(name).ready = false,
@@ -55,13 +63,13 @@ impl Story {
                 self.pod.metadata.deletion_grace_period_seconds = Some(grace.parse().unwrap());
             }
             ["gone"] => self.gone = true,
-            ["stopped"] => self.life.stopped(),
+            ["stopped"] => self.state.stopped(),
             _ => panic!("what is `{line}`?"),
         }
     }
 
     fn record(&mut self, name: &str) -> &mut Record {
-        self.life.records_mut().find(|it| it.name == name).unwrap()
+        self.state.records_mut().find(|it| it.name == name).unwrap()
     }
 
     fn start(&mut self, name: &str) {
@@ -92,9 +100,9 @@ impl Story {
     }
 
     fn then(&mut self) -> String {
-        let step = phase::next(&Wish::of(&self.pod, self.gone), &mut self.life, self.now);
-        let status = status::derive(&self.pod, &self.life, "192.0.2.1", self.now);
-        self.life.transitions = condition::transitions(status.conditions.as_ref().unwrap());
+        let step = phase::next(&Wish::of(&self.pod, self.gone), &mut self.state, self.now);
+        let status = status::derive(&self.pod, &self.state, "192.0.2.1", self.now);
+        self.state.transitions = condition::transitions(status.conditions.as_ref().unwrap());
         let mut text = format!("next: {}\n", self.show_step(&step));
         show_status(&mut text, &status);
         text
@@ -102,8 +110,8 @@ impl Story {
 
     fn show_step(&self, step: &Step) -> String {
         let name = |which: &Which| match which {
-            Which::Init(index) => &self.life.init[*index].name,
-            Which::Main(index) => &self.life.main[*index].name,
+            Which::Init(index) => &self.state.init[*index].name,
+            Which::Main(index) => &self.state.main[*index].name,
         };
         match step {
             Step::Start(which) => format!("start {}", name(which)),
@@ -111,7 +119,9 @@ impl Story {
             Step::Stop(grace) => format!("stop within {grace}s"),
             Step::Wait(None) => "wait".to_owned(),
             Step::Wait(Some(until)) => format!("wait until {}s", until.as_second()),
-            Step::Mount | Step::RunSandbox | Step::Delete | Step::Rest => format!("{step:?}").to_lowercase(),
+            Step::Mount | Step::Refresh | Step::RunSandbox | Step::Delete | Step::Rest => {
+                format!("{step:?}").to_lowercase()
+            }
         }
     }
 }

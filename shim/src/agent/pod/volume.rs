@@ -1,5 +1,7 @@
 //! Volumes as files: what a ConfigMap, Secret, downward API or projected volume shows to a program.
 
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
+
 use bytes::Bytes;
 use k8s_openapi::api::core::v1::{
     ConfigMap, DownwardAPIVolumeFile, KeyToPath, Pod, ProjectedVolumeSource, Secret, Volume,
@@ -9,7 +11,8 @@ use runtime::File;
 use super::downward::{self, Facts};
 use super::env::find_container;
 use super::source::{self, Sources};
-use crate::cri::files::FileSet;
+use super::token::Token;
+use crate::cri::files::Files;
 
 /// Permission bits where nothing else is said.
 const MODE_DEFAULT: i32 = 0o644;
@@ -24,15 +27,15 @@ pub(crate) struct Inputs<'a> {
     /// What the pod may know of the node.
     pub(crate) facts: &'a Facts,
     /// Tokens of the volume's `serviceAccountToken` sources, in order.
-    pub(crate) tokens: &'a [String],
+    pub(crate) tokens: &'a [Token],
 }
 
 /// The files of a volume; `None` if it is not one of files in memory.
 ///
 /// # Errors
 /// Something is not there, in the words of the `FailedMount` event.
-pub(crate) fn files(volume: &Volume, inputs: &Inputs<'_>) -> Result<Option<FileSet>, String> {
-    let mut files = FileSet::new();
+pub(crate) fn files(volume: &Volume, inputs: &Inputs<'_>) -> Result<Option<Files>, String> {
+    let mut files = Files::new();
     if let Some(it) = &volume.config_map {
         let map = inputs.sources.config_maps.get(&it.name);
         let from = Keys { items: it.items.as_deref(), mode: it.default_mode, optional: it.optional == Some(true) };
@@ -52,15 +55,33 @@ pub(crate) fn files(volume: &Volume, inputs: &Inputs<'_>) -> Result<Option<FileS
 }
 
 /// The part of a volume that a mount with `subPath` shows; a file is under the empty path.
-pub(crate) fn sub_path(files: &FileSet, path: &str) -> FileSet {
+pub(crate) fn sub_path(files: &Files, path: &str) -> Files {
     if let Some(file) = files.get(path) {
-        return FileSet::from([(String::new(), file.clone())]);
+        return Files::from([(String::new(), file.clone())]);
     }
     let below = |(name, file): (&String, &File)| {
         let rest = name.strip_prefix(path)?.strip_prefix('/')?;
         Some((rest.to_owned(), file.clone()))
     };
     files.iter().filter_map(below).collect()
+}
+
+/// A hash of the labels and annotations of a pod whose volumes show any; they are all of it that changes in its life.
+pub(crate) fn shown_labels(pod: &Pod) -> Option<u64> {
+    let volumes = pod.spec.as_ref()?.volumes.iter().flatten();
+    let shows = |items: &Option<Vec<DownwardAPIVolumeFile>>| {
+        let mut fields = items.iter().flatten().filter_map(|it| it.field_ref.as_ref());
+        fields
+            .any(|it| it.field_path.starts_with("metadata.labels") || it.field_path.starts_with("metadata.annotations"))
+    };
+    let mut volumes = volumes.filter(|volume| {
+        let projected = volume.projected.iter().flat_map(|it| it.sources.iter().flatten());
+        volume.downward_api.as_ref().is_some_and(|it| shows(&it.items))
+            || projected.filter_map(|it| it.downward_api.as_ref()).any(|it| shows(&it.items))
+    });
+    volumes.next()?;
+    let shown = (&pod.metadata.labels, &pod.metadata.annotations);
+    Some(BuildHasherDefault::<DefaultHasher>::default().hash_one(shown))
 }
 
 /// Which keys become files, and with which permissions.
@@ -70,7 +91,7 @@ struct Keys<'a> {
     optional: bool,
 }
 
-fn from_config_map(files: &mut FileSet, name: &str, map: Option<&ConfigMap>, from: &Keys<'_>) -> Result<(), String> {
+fn from_config_map(files: &mut Files, name: &str, map: Option<&ConfigMap>, from: &Keys<'_>) -> Result<(), String> {
     let Some(map) = map else {
         return if from.optional { Ok(()) } else { Err(format!("configmap \"{name}\" not found")) };
     };
@@ -84,7 +105,7 @@ fn from_config_map(files: &mut FileSet, name: &str, map: Option<&ConfigMap>, fro
     )
 }
 
-fn from_secret(files: &mut FileSet, name: &str, secret: Option<&Secret>, from: &Keys<'_>) -> Result<(), String> {
+fn from_secret(files: &mut Files, name: &str, secret: Option<&Secret>, from: &Keys<'_>) -> Result<(), String> {
     let Some(secret) = secret else {
         return if from.optional { Ok(()) } else { Err(format!("secret \"{name}\" not found")) };
     };
@@ -93,7 +114,7 @@ fn from_secret(files: &mut FileSet, name: &str, secret: Option<&Secret>, from: &
 }
 
 fn put_keys<'a>(
-    files: &mut FileSet,
+    files: &mut Files,
     keys: impl Iterator<Item = &'a String>,
     from: &Keys<'_>,
     value: impl Fn(&str) -> Option<Vec<u8>>,
@@ -116,7 +137,7 @@ fn put_keys<'a>(
 }
 
 fn from_downward_api(
-    files: &mut FileSet,
+    files: &mut Files,
     items: &[DownwardAPIVolumeFile],
     mode: Option<i32>,
     inputs: &Inputs<'_>,
@@ -137,7 +158,7 @@ fn from_downward_api(
 }
 
 /// All that is missing is told at once, as upstream does.
-fn from_projected(files: &mut FileSet, volume: &ProjectedVolumeSource, inputs: &Inputs<'_>) -> Result<(), String> {
+fn from_projected(files: &mut Files, volume: &ProjectedVolumeSource, inputs: &Inputs<'_>) -> Result<(), String> {
     let mode = volume.default_mode;
     let mut tokens = inputs.tokens.iter();
     let mut errors = Vec::new();
@@ -152,7 +173,7 @@ fn from_projected(files: &mut FileSet, volume: &ProjectedVolumeSource, inputs: &
             from_downward_api(files, it.items.as_deref().unwrap_or_default(), mode, inputs)
         } else if let Some(it) = &source.service_account_token {
             match tokens.next() {
-                Some(token) => put(files, &it.path, token.clone().into_bytes(), mode),
+                Some(token) => put(files, &it.path, token.text.clone(), mode),
                 None => Err("no token for the service account".to_owned()),
             }
         } else {
@@ -167,13 +188,13 @@ fn from_projected(files: &mut FileSet, volume: &ProjectedVolumeSource, inputs: &
     }
 }
 
-fn put(files: &mut FileSet, path: &str, data: Vec<u8>, mode: Option<i32>) -> Result<(), String> {
+fn put(files: &mut Files, path: &str, data: impl Into<Bytes>, mode: Option<i32>) -> Result<(), String> {
     // The API server has validated this; it is looked at again because a file must not leave its mount.
     if path.is_empty() || path.starts_with('/') || path.split('/').any(|it| it == ".." || it == ".") {
         return Err(format!("invalid path: {path}"));
     }
     let mode = u32::try_from(mode.unwrap_or(MODE_DEFAULT)).unwrap_or_default() & MODE_MASK;
-    files.insert(path.to_owned(), File { data: Bytes::from(data), mode });
+    files.insert(path.to_owned(), File { data: data.into(), mode });
     Ok(())
 }
 
@@ -192,7 +213,8 @@ mod tests {
         let mut sources = Sources::default();
         let map = json!({"data": {"a.txt": "one\n"}, "binaryData": {"bin": "AAEC"}});
         sources.config_maps.insert("conf".to_owned(), serde_json::from_value(map).unwrap());
-        let inputs = Inputs { pod: &pod, sources: &sources, facts: &Facts::default(), tokens: &["token".to_owned()] };
+        let token = Token { text: "token".into(), renew_at: None };
+        let inputs = Inputs { pod: &pod, sources: &sources, facts: &Facts::default(), tokens: &[token] };
         let files = files(&volume, &inputs)?.unwrap();
         let mut rows: Vec<String> =
             files.iter().map(|(path, file)| format!("{path} {:o} {:?}", file.mode, file.data)).collect();
@@ -241,9 +263,22 @@ mod tests {
     }
 
     #[test]
+    fn labels_count_only_where_they_are_shown() {
+        let shown = |path: &str, label: &str| {
+            let volume = json!({"name": "v", "projected": {"sources": [{"downwardAPI": {"items": [
+                {"path": "x", "fieldRef": {"fieldPath": path}}]}}]}});
+            let pod = json!({"metadata": {"labels": {"a": label}}, "spec": {"containers": [], "volumes": [volume]}});
+            shown_labels(&serde_json::from_value(pod).unwrap())
+        };
+        assert_eq!(shown("metadata.name", "1"), None);
+        assert_eq!(shown("metadata.labels", "1"), shown("metadata.labels['a']", "1"));
+        assert_ne!(shown("metadata.labels", "1"), shown("metadata.labels", "2"));
+    }
+
+    #[test]
     fn a_sub_path_is_a_file_or_a_directory() {
         let file = File { data: Bytes::from_static(b"x"), mode: 0o644 };
-        let files = FileSet::from([("a".to_owned(), file.clone()), ("d/b".to_owned(), file)]);
+        let files = Files::from([("a".to_owned(), file.clone()), ("d/b".to_owned(), file)]);
         assert_eq!(sub_path(&files, "a").keys().collect::<Vec<_>>(), [""]);
         assert_eq!(sub_path(&files, "d").keys().collect::<Vec<_>>(), ["b"]);
         assert!(sub_path(&files, "none").is_empty());

@@ -1,29 +1,25 @@
-//! Runs one pod: asks `phase` for the next step, does it, writes the status, and waits for news.
+//! Runs one pod: asks `phase` for the next step, takes it, writes the status, and waits for news.
 //!
 //! # Guarantees
-//! One worker per uid. While it waits it holds no more than `Life`: the pod is decoded anew when something happened.
+//! One worker per uid. While it waits it holds no more than `PodState`: the pod is decoded anew when something happened.
 
-use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
-use kube::Api;
-use kube::api::{Patch, PatchParams};
-use serde_json::json;
 
-use super::life::{Life, Record, Stage, Unhealthy, Volumes};
-use super::phase::{self, Step, Which, Wish};
-use super::probe::{Probes, Purpose};
-use super::{condition, status};
+use super::context::PodContext;
+use super::phase::{self, Step, Wish};
+use super::probe::Probes;
+use super::report::Reporter;
+use super::state::PodState;
+use super::{adopt, container, exit, health, mount, sandbox, status, stop};
 use crate::agent::Agent;
-use crate::agent::pods::Entry;
+use crate::agent::pods::PodEntry;
 use crate::agent::recorder::Kind;
 
-/// The label that names a sandbox's pod.
-pub(in crate::agent) const UID_LABEL: &str = "io.kubernetes.pod.uid";
 /// How long to wait before something that failed is tried again.
 pub(super) const RETRY: SignedDuration = SignedDuration::from_secs(10);
 /// How long to wait before a status is written again.
@@ -31,21 +27,15 @@ const REPORT_RETRY: SignedDuration = SignedDuration::from_secs(1);
 
 /// Runs one pod.
 pub(crate) struct Worker {
-    pub(super) agent: Arc<Agent>,
-    pub(super) entry: Arc<Entry>,
-    pub(super) life: Life,
-    /// The probes of main containers that run, by index.
-    pub(super) probes: Vec<(usize, Probes)>,
-    /// What was written last, hashed; `None` if that failed.
-    written: Option<u64>,
-    /// Ephemeral containers that an event told of.
-    ephemeral_told: usize,
-    /// The pod had ended before this worker came: its status is history.
-    silent: bool,
+    agent: Arc<Agent>,
+    entry: Arc<PodEntry>,
+    state: PodState,
+    probes: Probes,
+    reporter: Reporter,
 }
 
 /// What comes after a turn.
-pub(super) enum After {
+enum Next {
     Again,
     Wait(Option<Timestamp>),
     /// It has ended; its object remains.
@@ -56,21 +46,22 @@ pub(super) enum After {
 // === impl Worker ===
 
 impl Worker {
-    /// A worker for a pod with the life that it has had.
-    pub(crate) fn new(agent: Arc<Agent>, entry: Arc<Entry>, life: Life) -> Self {
-        let silent = life.stage == Stage::Terminated;
-        Self { agent, entry, life, probes: Vec::new(), written: None, ephemeral_told: 0, silent }
+    /// A worker that goes on from what the pod's status says.
+    pub(crate) fn new(agent: Arc<Agent>, entry: Arc<PodEntry>, now: Timestamp) -> Self {
+        let state = adopt::adopt(&entry.pod(), now);
+        let reporter = Reporter::new(&state);
+        Self { agent, entry, state, probes: Probes::default(), reporter }
     }
 
     /// Runs the pod until it is gone, or has ended and is not deleted yet. Cancellation safe between turns.
     pub(crate) async fn run(mut self) {
         loop {
-            // Boxed, so that a pod that waits costs no more than its life.
+            // Boxed, so that a pod that waits costs no more than its state.
             match Box::pin(self.turn()).await {
-                After::Again => {}
-                After::Wait(until) => self.wait(until).await,
-                After::Done => return self.entry.at_work.store(false, Ordering::Release),
-                After::Rest => {
+                Next::Again => {}
+                Next::Wait(until) => self.wait(until).await,
+                Next::Done => return self.entry.at_work.store(false, Ordering::Release),
+                Next::Rest => {
                     self.entry.at_work.store(false, Ordering::Release);
                     // Deleted in this moment: whoever told of it may have thought that this worker would hear.
                     if !self.entry.is_ending() || self.entry.at_work.swap(true, Ordering::AcqRel) {
@@ -94,153 +85,69 @@ impl Worker {
         }
     }
 
-    async fn turn(&mut self) -> After {
+    /// Looks at the pod, takes the next step and writes the status.
+    async fn turn(&mut self) -> Next {
         let pod = self.entry.pod();
-        self.observe(&pod).await;
-        self.take_findings(&pod);
-        self.see_changes(&pod);
-        let wish = Wish::of(&pod, self.entry.is_gone());
+        let Self { agent, entry, state, probes, reporter } = self;
+        let cx = PodContext { agent, entry, pod: &pod };
+        exit::look(cx, state, probes).await;
+        health::take_findings(&pod, state, std::mem::take(&mut *entry.findings.lock()));
+        health::note_changed_images(&pod, state);
+        mount::note_changes(cx, state);
+        tell_of_ephemeral(cx, state);
         let now = Timestamp::now();
-        let had_cause = self.life.cause.is_some();
-        let step = phase::next(&wish, &mut self.life, now);
-        if let Some(cause) = self.life.cause.as_ref().filter(|_| !had_cause) {
-            self.agent.recorder.pod(&pod, None, Kind::Normal, &cause.reason, &cause.message);
+        let had_cause = state.cause.is_some();
+        let step = phase::next(&Wish::of(&pod, entry.is_gone()), state, now);
+        if let Some(cause) = state.cause.as_ref().filter(|_| !had_cause) {
+            cx.tell(Kind::Normal, &cause.reason, &cause.message);
         }
-        let report = self.report(&pod, now);
-        match step {
-            Step::Wait(until) => {
-                let retry = self.sent(report.await).then_some(now + REPORT_RETRY);
-                return After::Wait(until.into_iter().chain(retry).min());
-            }
-            Step::Rest => {
-                return if self.sent(report.await) { After::Wait(Some(now + REPORT_RETRY)) } else { After::Rest };
-            }
-            Step::Delete => {
-                self.sent(report.await);
-                return self.delete(&pod).await;
-            }
+        let report = reporter.report(&cx, state, now);
+        let (reported, next) = if step == Step::Delete {
+            // First: the last status is what watchers of its deletion see.
+            (report.await, take(step, cx, state, probes).await)
+        } else {
             // Written while the step is taken: neither waits for the other.
-            Step::Mount => {
-                let (report, ()) = tokio::join!(report, self.mount(&pod));
-                self.sent(report);
-            }
-            Step::RunSandbox => {
-                let (report, ()) = tokio::join!(report, self.run_sandbox(&pod));
-                self.sent(report);
-            }
-            Step::Start(which) => {
-                let (report, ()) = tokio::join!(report, self.start(&pod, which));
-                self.sent(report);
-            }
-            Step::Kill(which, grace) => {
-                let (report, ()) = tokio::join!(report, self.kill(&pod, which, grace));
-                self.sent(report);
-            }
-            Step::Stop(_) => {
-                let (report, ()) = tokio::join!(report, self.stop(&pod));
-                self.sent(report);
-            }
-        }
-        After::Again
-    }
-
-    /// Writes the status if it is not what was written last; answers its hash, or `None` if that failed.
-    fn report(&mut self, pod: &Pod, now: Timestamp) -> impl Future<Output = Option<u64>> + use<> {
-        let status = status::derive(pod, &self.life, &self.agent.config.host_ip.to_string(), now);
-        self.life.transitions = condition::transitions(status.conditions.as_deref().unwrap_or_default());
-        let patch = json!({"metadata": {"uid": self.entry.uid}, "status": status});
-        let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one(patch.to_string());
-        let unchanged = self.written == Some(hash) || self.silent || self.entry.is_gone();
-        let (agent, entry) = (Arc::clone(&self.agent), Arc::clone(&self.entry));
-        async move { if unchanged || write_status(&agent, &entry, patch).await { Some(hash) } else { None } }
-    }
-
-    /// Notes what came of a report; whether it must be tried again.
-    fn sent(&mut self, hash: Option<u64>) -> bool {
-        self.written = hash;
-        hash.is_none()
-    }
-
-    /// Notes what probes found about containers that still run.
-    fn take_findings(&mut self, pod: &Pod) {
-        let findings = std::mem::take(&mut *self.entry.findings.lock());
-        for finding in findings {
-            let same = |it: &&mut Record| it.run.as_ref().is_some_and(|run| run.id == finding.run_id);
-            let Some(record) = self.life.main.iter_mut().find(same) else { continue };
-            match (finding.purpose, finding.passed) {
-                (Purpose::Startup, true) => record.started = true,
-                (Purpose::Readiness, ready) => record.ready = ready,
-                (Purpose::Startup | Purpose::Liveness, false) => {
-                    record.unhealthy = Some(finding.purpose.sick(finding.grace_seconds));
-                }
-                (Purpose::Liveness, true) => {}
-            }
-        }
-        // Without a readiness probe a container is ready as soon as it has started.
-        let spec = pod.spec.as_ref().map(|it| it.containers.as_slice()).unwrap_or_default();
-        for (record, container) in self.life.main.iter_mut().zip(spec) {
-            let passed = record.ready || container.readiness_probe.is_none();
-            record.ready = passed && record.started;
-        }
-    }
-
-    /// Notes which containers run an image that the pod does not ask for any more, and tells of what it asks in vain.
-    fn see_changes(&mut self, pod: &Pod) {
-        let spec = pod.spec.as_ref().map(|it| it.containers.as_slice()).unwrap_or_default();
-        for (record, container) in self.life.main.iter_mut().zip(spec) {
-            let asked = container.image.as_deref().unwrap_or_default();
-            if record.run.as_ref().is_some_and(|run| run.ended.is_none() && run.image != asked) {
-                record.unhealthy = Some(Unhealthy { why: "definition changed", grace_seconds: None });
-            }
-        }
-        let ephemeral = pod.spec.as_ref().and_then(|it| it.ephemeral_containers.as_deref()).unwrap_or_default();
-        for it in ephemeral.iter().skip(self.ephemeral_told) {
-            let path = format!("spec.ephemeralContainers{{{}}}", it.name);
-            self.agent.recorder.pod(pod, Some(path), Kind::Warning, "Unsupported", status::NO_EPHEMERAL);
-        }
-        self.ephemeral_told = ephemeral.len();
-    }
-
-    pub(super) fn record(&mut self, which: Which) -> &mut Record {
-        match which {
-            Which::Init(index) => &mut self.life.init[index],
-            Which::Main(index) => &mut self.life.main[index],
-        }
-    }
-
-    /// Tells an event of one of the pod's containers.
-    pub(super) fn tell(&mut self, pod: &Pod, which: Which, level: Kind, reason: &str, message: &str) {
-        let name = &self.record(which).name;
-        let path = match which {
-            Which::Init(_) => format!("spec.initContainers{{{name}}}"),
-            Which::Main(_) => format!("spec.containers{{{name}}}"),
+            tokio::join!(report, take(step, cx, state, probes))
         };
-        self.agent.recorder.pod(pod, Some(path), level, reason, message);
-    }
-
-    /// Notes that its volumes are there, or when to try again.
-    pub(super) fn note_mounted(&mut self, mounted: bool) {
-        self.life.volumes = if mounted { Volumes::Mounted } else { Volumes::Wanted(Timestamp::now() + RETRY) };
+        let retry = reporter.note(reported).then_some(now + REPORT_RETRY);
+        match (next, retry) {
+            (Next::Wait(until), retry) => Next::Wait(until.into_iter().chain(retry).min()),
+            (Next::Rest, Some(retry)) => Next::Wait(Some(retry)),
+            (next @ (Next::Again | Next::Rest | Next::Done), _) => next,
+        }
     }
 }
 
-/// Writes a status; false if it must be tried again.
-pub(in crate::agent) async fn write_status(agent: &Agent, entry: &Entry, patch: serde_json::Value) -> bool {
-    let api: Api<Pod> = Api::namespaced(agent.client.clone(), &entry.namespace);
-    match api.patch_status(&entry.name, &PatchParams::default(), &Patch::Merge(patch)).await {
-        Ok(pod) => {
-            // The worker knows what it wrote; others ask the entry before the watch has told of it.
-            entry.store(&pod);
-            true
+/// Takes a step, and notes in the state what came of it.
+async fn take(step: Step, cx: PodContext<'_>, state: &mut PodState, probes: &mut Probes) -> Next {
+    match step {
+        Step::Mount => state.volumes = mount::mount(cx).await,
+        Step::Refresh => state.volumes = mount::refresh(cx, state.volumes).await,
+        Step::RunSandbox => state.sandbox = sandbox::run(cx).await,
+        Step::Start(which) => container::start(cx, which, state, probes).await,
+        Step::Kill(which, grace) => stop::kill(cx, which, state.record(which), grace).await,
+        Step::Stop(_) => stop::stop(cx, state, probes).await,
+        Step::Delete => {
+            let deleted = stop::delete(cx).await;
+            return if deleted { Next::Done } else { Next::Wait(Some(Timestamp::now() + RETRY)) };
         }
-        // Gone, or another pod has its name: there is nobody to tell.
-        Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409 | 422) => {
-            tracing::debug!(pod = %entry.name, message = %status.message, "a status was not taken");
-            true
-        }
-        Err(err) => {
-            tracing::warn!(pod = %entry.name, %err, "could not write a status");
-            false
-        }
+        Step::Wait(until) => return Next::Wait(until),
+        Step::Rest => return Next::Rest,
     }
+    Next::Again
+}
+
+/// Tells of ephemeral containers, which this node does not run.
+fn tell_of_ephemeral(cx: PodContext<'_>, state: &mut PodState) {
+    let ephemeral = ephemeral_names(cx.pod);
+    for name in ephemeral.iter().skip(state.ephemeral_told) {
+        let path = format!("spec.ephemeralContainers{{{name}}}");
+        cx.agent.recorder.pod(cx.pod, Some(path), Kind::Warning, "Unsupported", status::NO_EPHEMERAL);
+    }
+    state.ephemeral_told = ephemeral.len();
+}
+
+fn ephemeral_names(pod: &Pod) -> Vec<&str> {
+    let ephemeral = pod.spec.as_ref().and_then(|it| it.ephemeral_containers.as_deref()).unwrap_or_default();
+    ephemeral.iter().map(|it| it.name.as_str()).collect()
 }

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::agent::Agent;
 use crate::agent::node;
-use crate::agent::pod::worker::UID_LABEL;
+use crate::agent::pod::sandbox::UID_LABEL;
 use crate::cri::message::{ContainerStats, ListContainerStatsRequest};
 
 /// One tick of `/proc/stat`.

@@ -1,10 +1,17 @@
 //! Paths mean what is mounted there, and lead nowhere else.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+use std::collections::HashMap;
+
 use super::*;
+use crate::spec::File;
+
+fn set(paths: &[&str]) -> HashMap<String, File> {
+    let file = || File { data: Bytes::from_static(b"x"), mode: 0o644 };
+    paths.iter().map(|path| ((*path).to_owned(), file())).collect()
+}
 
 fn files(paths: &[&str]) -> MountSource {
-    let file = || spec::File { data: Bytes::from_static(b"x"), mode: 0o644 };
-    MountSource::Files(Arc::new(paths.iter().map(|path| ((*path).to_owned(), file())).collect()))
+    MountSource::Files(Arc::new(set(paths).into()))
 }
 
 fn tree(mounts: &[(&str, MountSource)]) -> Tree {
@@ -88,4 +95,14 @@ fn a_link_that_leads_out_of_its_mount_is_refused() {
         let opened = tree.host(path).unwrap().open(OFlags::RDONLY, Mode::empty());
         assert_eq!(opened.unwrap_err(), Errno::XDEV, "{path}");
     }
+}
+
+#[test]
+fn files_in_memory_can_be_replaced_under_a_program() {
+    let shared: Arc<FileSet> = Arc::new(set(&["a", "b"]).into());
+    let tree = tree(&[("/conf", MountSource::Files(Arc::clone(&shared)))]);
+    assert_eq!(shown(&tree, "/conf"), "a b/");
+    shared.replace(set(&["a", "c"]));
+    assert_eq!(shown(&tree, "/conf"), "a c/");
+    assert_eq!(shown(&tree, "/conf/b"), "no-entry");
 }

@@ -29,6 +29,7 @@ fn main() {
         ["flood", bytes] => flood(number(bytes)),
         ["random", bytes] => println!("{}", wasip2::random::random::get_random_bytes(number(bytes)).len()),
         ["read", path] => print!("{}", shown(std::fs::read_to_string(path))),
+        ["follow", paths @ ..] => follow(paths),
         ["write", path, text] => println!("{}", shown(std::fs::write(path, text).map(|()| "written".to_owned()))),
         ["append", path, text] => println!("{}", shown(append(path, text))),
         ["list", path] => println!("{}", shown(list(path))),
@@ -52,6 +53,21 @@ fn number(text: &str) -> u64 {
 
 fn shown(result: std::io::Result<String>) -> String {
     result.unwrap_or_else(|err| format!("error: {:?} {err}", err.kind()))
+}
+
+/// Tells what files hold, and again when that is something else.
+fn follow(paths: &[&str]) {
+    let mut before = vec![String::new(); paths.len()];
+    loop {
+        for (path, before) in paths.iter().zip(&mut before) {
+            let now = shown(std::fs::read_to_string(path));
+            if *before != now {
+                println!("{path}: {now}");
+                *before = now;
+            }
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }
 
 fn burn(time: Duration) {
