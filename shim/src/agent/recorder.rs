@@ -36,7 +36,7 @@ pub(crate) struct Writer {
 
 /// Normal, or something to look at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Kind {
+pub(crate) enum EventType {
     /// As it should be.
     Normal,
     /// Not as it should be.
@@ -52,7 +52,7 @@ struct News {
     uid: Option<String>,
     resource_version: Option<String>,
     field_path: Option<String>,
-    level: Kind,
+    level: EventType,
     reason: String,
     message: String,
 }
@@ -73,7 +73,7 @@ pub(crate) fn channel(client: Client, node_name: String) -> (Recorder, Writer) {
 
 impl Recorder {
     /// Tells of a pod, or with a field path of one of its containers.
-    pub(crate) fn pod(&self, pod: &Pod, field_path: Option<String>, level: Kind, reason: &str, message: &str) {
+    pub(crate) fn pod(&self, pod: &Pod, field_path: Option<String>, level: EventType, reason: &str, message: &str) {
         let meta = &pod.metadata;
         self.send(News {
             namespace: meta.namespace.clone().unwrap_or_default(),
@@ -97,7 +97,7 @@ impl Recorder {
             uid,
             resource_version: None,
             field_path: None,
-            level: Kind::Normal,
+            level: EventType::Normal,
             reason: reason.to_owned(),
             message: message.to_owned(),
         });
@@ -149,8 +149,8 @@ impl Writer {
 
     fn event(&self, news: &News, resource_version: Option<String>, now: Timestamp) -> Event {
         let level = match news.level {
-            Kind::Normal => "Normal",
-            Kind::Warning => "Warning",
+            EventType::Normal => "Normal",
+            EventType::Warning => "Warning",
         };
         Event {
             count: Some(1),

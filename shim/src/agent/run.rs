@@ -21,7 +21,7 @@ use super::pod::report::write_status;
 use super::pod::worker::Worker;
 use super::pod::{sandbox, status};
 use super::pods::PodEntry;
-use super::recorder::{Kind, Writer};
+use super::recorder::{EventType, Writer};
 use super::supervise::supervise;
 use super::{Agent, node, proxy, services, versions};
 use crate::cri::Error;
@@ -75,27 +75,27 @@ impl Driver {
             .page_size(LIST_PAGE);
         let mut pods = std::pin::pin!(watcher(api, selector).default_backoff());
         let mut containers = agent.cri.get_container_events(GetEventsRequest {});
-        let mut desk = Desk { agent: Arc::clone(&agent), workers: JoinSet::new(), listed: None };
+        let mut dispatcher = Dispatcher { agent: Arc::clone(&agent), workers: JoinSet::new(), listed: None };
         loop {
             tokio::select! {
                 event = pods.next() => match event {
-                    Some(Ok(event)) => desk.pod_event(event),
+                    Some(Ok(event)) => dispatcher.pod_event(event),
                     Some(Err(err)) => tracing::warn!(%err, "lost the watch of pods"),
                     None => break,
                 },
-                Some(event) = containers.next() => desk.container_event(event),
-                Some(ended) = desk.workers.join_next() => settle(&agent, ended),
+                Some(event) = containers.next() => dispatcher.container_event(event),
+                Some(ended) = dispatcher.workers.join_next() => settle(&agent, ended),
                 () = &mut shutdown => break,
             }
         }
-        desk.workers.shutdown().await;
+        dispatcher.workers.shutdown().await;
         stop_containers(&agent).await;
         tasks.shutdown().await;
     }
 }
 
 /// What the loop works on.
-struct Desk {
+struct Dispatcher {
     agent: Arc<Agent>,
     /// One for each pod that is at work, and one for each refusal that is not written yet.
     workers: JoinSet<Arc<PodEntry>>,
@@ -103,9 +103,9 @@ struct Desk {
     listed: Option<HashSet<String>>,
 }
 
-// === impl Desk ===
+// === impl Dispatcher ===
 
-impl Desk {
+impl Dispatcher {
     fn pod_event(&mut self, event: Event<Pod>) {
         match event {
             Event::Init => self.listed = Some(HashSet::new()),
@@ -175,7 +175,7 @@ impl Desk {
     fn refuse(&mut self, pod: &Pod, entry: &Arc<PodEntry>, refusal: Refusal) {
         let Refusal { reason, message } = refusal;
         tracing::info!(pod = %entry.name, namespace = %entry.namespace, reason, message, "refused");
-        self.agent.recorder.pod(pod, None, Kind::Warning, &reason, &message);
+        self.agent.recorder.pod(pod, None, EventType::Warning, &reason, &message);
         let status = status::refused(pod, &reason, &message, Timestamp::now());
         let patch = json!({"metadata": {"uid": entry.uid}, "status": status});
         let (agent, entry) = (Arc::clone(&self.agent), Arc::clone(entry));

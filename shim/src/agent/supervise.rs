@@ -26,14 +26,15 @@ pub(super) async fn supervise<A: Future, R: Future>(
     let mut panics: u32 = 0;
     loop {
         // What an attempt leaves half done is dropped with it; what is shared is behind locks that do not poison.
-        let ended = AssertUnwindSafe(async { attempt().await }).catch_unwind().await;
+        // Boxed, so that a pod that lives well pays nothing for the rest of this.
+        let ended = AssertUnwindSafe(Box::pin(async { attempt().await })).catch_unwind().await;
         let Err(panic) = ended else { return };
         panics = panics.saturating_add(1);
         tracing::error!(pod = %entry.name, namespace = %entry.namespace, panic = said(&*panic), panics, "a pod's worker panicked");
-        if let Err(panic) = AssertUnwindSafe(async { release().await }).catch_unwind().await {
+        if let Err(panic) = AssertUnwindSafe(Box::pin(async { release().await })).catch_unwind().await {
             tracing::error!(pod = %entry.name, panic = said(&*panic), "what a pod's worker held could not be released");
         }
-        pause(entry, pause_after(panics)).await;
+        Box::pin(pause(entry, pause_after(panics))).await;
     }
 }
 

@@ -1,5 +1,6 @@
 //! What pods go through, as their watchers and the readers of their logs see it.
 
+use axum::http::StatusCode;
 use serde_json::{Value, json};
 
 use crate::api::Change;
@@ -204,11 +205,14 @@ async fn probes_decide_readiness_and_restarts() {
 
     let address = format!("{ip}:8080").parse().unwrap();
     let server = axum::Router::new()
-        .route("/alive", axum::routing::get(async || "yes"))
-        .route("/ready", axum::routing::get(async || (axum::http::StatusCode::FOUND, [("location", "/elsewhere")])));
+        .route("/alive", axum::routing::get(async || (StatusCode::FOUND, [("location", "http://192.0.2.9/")], "moved")))
+        .route("/ready", axum::routing::get(async || (StatusCode::FOUND, [("location", "elsewhere")])))
+        .route("/elsewhere", axum::routing::get(async || "yes"));
     let listener = tokio::net::TcpListener::bind(node.host_address(address)).await.unwrap();
     tokio::spawn(async move { axum::serve(listener, server).await });
     node.api.until(&path, |it| container(it)["ready"] == true).await;
+    let warning = "ProbeWarning: Liveness probe warning: Probe terminated redirects, Response body: moved";
+    node.events("web", warning).await;
 }
 
 /// `oracle/kubelet/env.txt`, `volume-files.txt` and `termination-message.txt`, as far as a component can see them.

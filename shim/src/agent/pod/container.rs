@@ -10,7 +10,7 @@ use super::record::{Blocked, End, Record, Run};
 use super::state::{PodState, Sandbox};
 use super::worker::RETRY;
 use super::{config, image, restart, sandbox};
-use crate::agent::recorder::Kind;
+use crate::agent::recorder::EventType;
 use crate::cri::message::{
     ContainerConfig, ContainerStatusRequest, CreateContainerRequest, RemoveContainerRequest, StartContainerRequest,
 };
@@ -54,17 +54,17 @@ async fn try_start(
     let config = config::container(cx, attempt, &image_id, ip).await;
     let config = config.map_err(|message| fail(cx, "CreateContainerConfigError", message))?;
     let id = create(cx, sandbox_id, config).await.map_err(|message| fail(cx, "CreateContainerError", message))?;
-    cx.tell(Kind::Normal, "Created", "Container created");
+    cx.tell(EventType::Normal, "Created", "Container created");
     let started = cx.pod.agent.cri.start_container(StartContainerRequest { container_id: id.clone() }).await;
     let failure = started.err().map(|err| err.to_string());
     note_run(cx, record, &id, image_id, failure.as_deref()).await;
     match failure {
         Some(message) => {
-            cx.tell(Kind::Warning, "Failed", &format!("Error: {message}"));
+            cx.tell(EventType::Warning, "Failed", &format!("Error: {message}"));
             Ok(None)
         }
         None => {
-            cx.tell(Kind::Normal, "Started", "Container started");
+            cx.tell(EventType::Normal, "Started", "Container started");
             Ok(Some(id))
         }
     }
@@ -72,7 +72,7 @@ async fn try_start(
 
 /// Tells that a container cannot be made, and why.
 fn fail(cx: ContainerContext<'_>, reason: &'static str, message: String) -> Obstacle {
-    cx.tell(Kind::Warning, "Failed", &format!("Error: {message}"));
+    cx.tell(EventType::Warning, "Failed", &format!("Error: {message}"));
     Obstacle { reason, message, until: Timestamp::now() + RETRY }
 }
 

@@ -7,7 +7,7 @@ use k8s_openapi::api::core::v1::{Container, Pod};
 use super::phase::Which;
 use crate::agent::Agent;
 use crate::agent::pods::PodEntry;
-use crate::agent::recorder::Kind;
+use crate::agent::recorder::EventType;
 
 /// The pod that a step is about.
 #[derive(Clone, Copy)]
@@ -45,7 +45,7 @@ impl<'a> PodContext<'a> {
     }
 
     /// Tells an event of the pod.
-    pub(super) fn tell(self, level: Kind, reason: &str, message: &str) {
+    pub(super) fn tell(self, level: EventType, reason: &str, message: &str) {
         self.agent.recorder.pod(self.pod, None, level, reason, message);
     }
 }
@@ -54,7 +54,7 @@ impl<'a> PodContext<'a> {
 
 impl ContainerContext<'_> {
     /// Tells an event of the container.
-    pub(super) fn tell(self, level: Kind, reason: &str, message: &str) {
+    pub(super) fn tell(self, level: EventType, reason: &str, message: &str) {
         let name = &self.container.name;
         let path = match self.which {
             Which::Init(_) => format!("spec.initContainers{{{name}}}"),

@@ -14,7 +14,7 @@ use super::restart::{self, Verdict};
 use super::state::PodState;
 use super::status::full_name;
 use crate::agent::logs;
-use crate::agent::recorder::Kind;
+use crate::agent::recorder::EventType;
 use crate::cri::Error;
 use crate::cri::message::{ContainerState, ContainerStatus, ContainerStatusRequest};
 
@@ -70,7 +70,7 @@ fn tell_back_off(cx: ContainerContext<'_>, record: &Record) {
         && pod.metadata.deletion_timestamp.is_none()
     {
         let message = format!("Back-off restarting failed container {} in pod {}", record.name, full_name(pod));
-        cx.tell(Kind::Warning, "BackOff", &message);
+        cx.tell(EventType::Warning, "BackOff", &message);
     }
 }
 

@@ -21,7 +21,7 @@ use super::state::{Mounted, PodState, Volumes};
 use super::token::{self, Token};
 use super::volume::{self, Inputs};
 use super::worker::RETRY;
-use crate::agent::recorder::Kind;
+use crate::agent::recorder::EventType;
 use crate::cri::files::SCHEME;
 use crate::cri::message::Mount;
 
@@ -91,7 +91,7 @@ async fn fill(cx: PodContext<'_>, tokens: Tokens) -> Result<Filled, ()> {
     for volume in volumes {
         let tell = |message: &str| {
             let message = format!("MountVolume.SetUp failed for volume \"{}\" : {message}", volume.name);
-            cx.tell(Kind::Warning, "FailedMount", &message);
+            cx.tell(EventType::Warning, "FailedMount", &message);
         };
         let tokens = match get_tokens(cx, volume, tokens).await {
             Ok(tokens) => tokens,

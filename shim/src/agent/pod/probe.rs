@@ -10,11 +10,12 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use self::http::{Answer, REDIRECTS_MAX, Target};
 use super::context::ContainerContext;
 use super::record::Unhealthy;
 use crate::agent::Agent;
 use crate::agent::pods::PodEntry;
-use crate::agent::recorder::Kind;
+use crate::agent::recorder::EventType;
 
 mod http;
 
@@ -89,7 +90,7 @@ impl Tally {
 }
 
 /// One probe at work.
-struct Watcher {
+struct Prober {
     agent: Arc<Agent>,
     entry: Arc<PodEntry>,
     container: String,
@@ -107,9 +108,9 @@ impl Probes {
     pub(super) fn start(&mut self, cx: ContainerContext<'_>, index: usize, run_id: &str, ip: &str) {
         let container = cx.container;
         let (started, wait) = watch::channel(container.startup_probe.is_none());
-        let watcher = |purpose, probe: &Option<Probe>| {
+        let prober = |purpose, probe: &Option<Probe>| {
             let probe = probe.clone()?;
-            Some(Watcher {
+            Some(Prober {
                 agent: Arc::clone(cx.pod.agent),
                 entry: Arc::clone(cx.pod.entry),
                 container: container.name.clone(),
@@ -121,13 +122,13 @@ impl Probes {
             })
         };
         let mut tasks = JoinSet::new();
-        if let Some(it) = watcher(Purpose::Startup, &container.startup_probe) {
+        if let Some(it) = prober(Purpose::Startup, &container.startup_probe) {
             tasks.spawn(it.run(wait.clone(), Some(started)));
         }
         for (purpose, probe) in
             [(Purpose::Liveness, &container.liveness_probe), (Purpose::Readiness, &container.readiness_probe)]
         {
-            if let Some(it) = watcher(purpose, probe) {
+            if let Some(it) = prober(purpose, probe) {
                 tasks.spawn(it.run(wait.clone(), None));
             }
         }
@@ -159,20 +160,22 @@ fn port(container: &Container, probe: &Probe) -> Option<u16> {
     }
 }
 
-// === impl Watcher ===
+// === impl Prober ===
 
-impl Watcher {
+impl Prober {
     async fn run(self, mut gate: watch::Receiver<bool>, started: Option<watch::Sender<bool>>) {
         let seconds = |it: Option<i32>, default: u64| {
             Duration::from_secs(it.and_then(|it| u64::try_from(it).ok()).unwrap_or(default))
         };
         let period = seconds(self.probe.period_seconds, 10).max(Duration::from_secs(1));
         let timeout = seconds(self.probe.timeout_seconds, 1).max(Duration::from_secs(1));
+        // Counted from the start of the container, whatever the startup probe takes.
+        let delay = tokio::time::sleep(seconds(self.probe.initial_delay_seconds, 0));
         // The startup probe is what opens the gate for the others.
         if started.is_none() && gate.wait_for(|open| *open).await.is_err() {
             return;
         }
-        tokio::time::sleep(seconds(self.probe.initial_delay_seconds, 0)).await;
+        delay.await;
         let mut tally = Tally { successes: 0, failures: 0, verdict: None };
         let mut ticks = tokio::time::interval(period);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -183,7 +186,7 @@ impl Watcher {
                 Err(_) => Err(self.timed_out()),
             };
             if let Err(message) = &outcome {
-                self.tell(message);
+                self.tell("Unhealthy", "failed", message);
             }
             if let Some(passed) = tally.count(outcome.is_ok(), &self.probe) {
                 self.report(passed);
@@ -200,17 +203,17 @@ impl Watcher {
         match &self.probe.http_get {
             Some(it) => format!(
                 "Get \"{}\": context deadline exceeded (Client.Timeout exceeded while awaiting headers)",
-                self.url(it)
+                Target::new(it, self.host(), self.port).url()
             ),
             None => format!("dial tcp {}:{}: i/o timeout", self.host(), self.port),
         }
     }
 
-    fn tell(&self, message: &str) {
+    fn tell(&self, reason: &str, what: &str, message: &str) {
         let pod: Pod = self.entry.pod();
-        let message = format!("{} probe failed: {message}", self.purpose.name());
+        let message = format!("{} probe {what}: {message}", self.purpose.name());
         let path = format!("spec.containers{{{}}}", self.container);
-        self.agent.recorder.pod(&pod, Some(path), Kind::Warning, "Unhealthy", &message);
+        self.agent.recorder.pod(&pod, Some(path), EventType::Warning, reason, &message);
     }
 
     fn report(&self, passed: bool) {
@@ -229,32 +232,41 @@ impl Watcher {
         host.filter(|it| !it.is_empty()).unwrap_or(&self.address)
     }
 
-    fn url(&self, get: &HTTPGetAction) -> String {
-        let path = get.path.as_deref().unwrap_or("/");
-        let slash = if path.starts_with('/') { "" } else { "/" };
-        format!("http://{}:{}{slash}{path}", self.host(), self.port)
-    }
-
     async fn ask(&self) -> Result<(), String> {
-        let connected = self.connect().await.map_err(|err| dial_error(self.host(), self.port, &err));
         match &self.probe.http_get {
-            None => connected.map(drop),
-            Some(get) => {
-                let url = self.url(get);
-                let stream = connected.map_err(|err| format!("Get \"{url}\": {err}"))?;
-                http::get(get, &format!("{}:{}", self.host(), self.port), &url, stream).await
-            }
+            None => self.connect(self.port).await.map(drop),
+            Some(get) => self.ask_http(get).await,
         }
     }
 
-    async fn connect(&self) -> std::io::Result<TcpStream> {
-        match self.host().parse() {
+    async fn ask_http(&self, get: &HTTPGetAction) -> Result<(), String> {
+        let mut target = Target::new(get, self.host(), self.port);
+        for _ in 0..REDIRECTS_MAX {
+            let stream = self.connect(target.port).await.map_err(|err| format!("Get \"{}\": {err}", target.url()))?;
+            let (location, body) = match http::get(get, &target, stream).await? {
+                Answer::Passed => return Ok(()),
+                Answer::Redirected { location, body } => (location, body),
+            };
+            let Some(next) = location.and_then(|it| target.follow(&it)) else {
+                let message = format!("Probe terminated redirects, Response body: {body}");
+                self.tell("ProbeWarning", "warning", &message);
+                return Ok(());
+            };
+            target = next;
+        }
+        Err(format!("Get \"{}\": stopped after {REDIRECTS_MAX} redirects", target.url()))
+    }
+
+    async fn connect(&self, port: u16) -> Result<TcpStream, String> {
+        let host = self.host();
+        let connected = match host.parse() {
             Ok(ip) => {
-                let address = SocketAddr::new(ip, self.port);
+                let address = SocketAddr::new(ip, port);
                 TcpStream::connect(self.agent.config.network.pods.host_address(address)).await
             }
-            Err(_) => TcpStream::connect((self.host(), self.port)).await,
-        }
+            Err(_) => TcpStream::connect((host, port)).await,
+        };
+        connected.map_err(|err| dial_error(host, port, &err))
     }
 }
 

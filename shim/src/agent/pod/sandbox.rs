@@ -7,7 +7,7 @@ use super::state::Sandbox;
 use super::worker::RETRY;
 use crate::agent::Agent;
 use crate::agent::pods::PodEntry;
-use crate::agent::recorder::Kind;
+use crate::agent::recorder::EventType;
 use crate::cri::Error;
 use crate::cri::message::{
     ListPodSandboxRequest, PodSandboxConfig, PodSandboxFilter, PodSandboxMetadata, PodSandboxStatusRequest,
@@ -24,7 +24,7 @@ pub(super) async fn run(cx: PodContext<'_>) -> Sandbox {
     match try_run(cx).await {
         Ok(sandbox) => sandbox,
         Err(err) => {
-            cx.tell(Kind::Warning, "FailedCreatePodSandBox", &format!("Failed to create pod sandbox: {err}"));
+            cx.tell(EventType::Warning, "FailedCreatePodSandBox", &format!("Failed to create pod sandbox: {err}"));
             Sandbox::Wanted(Timestamp::now() + RETRY)
         }
     }

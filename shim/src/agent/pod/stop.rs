@@ -12,7 +12,7 @@ use super::record::Record;
 use super::restart::Policy;
 use super::state::PodState;
 use super::{exit, sandbox};
-use crate::agent::recorder::Kind;
+use crate::agent::recorder::EventType;
 use crate::cri::message::StopContainerRequest;
 
 /// A hundred years: a calendar must hold the end of a grace period.
@@ -25,7 +25,7 @@ pub(super) async fn kill(cx: PodContext<'_>, which: Which, record: &Record, grac
         Policy::Never => format!("Stopping container {}", record.name),
         Policy::Always | Policy::OnFailure => format!("Container {} {}, will be restarted", record.name, sick.why),
     };
-    container.tell(Kind::Normal, "Killing", &message);
+    container.tell(EventType::Normal, "Killing", &message);
     let req = StopContainerRequest { container_id: run.id.clone(), timeout: grace };
     if let Err(err) = cx.agent.cri.stop_container(req).await {
         tracing::warn!(pod = %cx.entry.name, %err, "could not stop a container");
@@ -37,7 +37,7 @@ pub(super) async fn stop(cx: PodContext<'_>, state: &mut PodState, probes: &mut 
     probes.end_all();
     let running = state.running();
     for container in running.iter().filter_map(|(which, _)| cx.container(*which)) {
-        container.tell(Kind::Normal, "Killing", &format!("Stopping container {}", container.container.name));
+        container.tell(EventType::Normal, "Killing", &format!("Stopping container {}", container.container.name));
     }
     stop_containers(cx, running.into_iter().map(|(_, run_id)| run_id).collect()).await;
     exit::look(cx, state, probes).await;

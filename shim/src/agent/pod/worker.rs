@@ -18,7 +18,7 @@ use super::state::PodState;
 use super::{adopt, container, exit, health, mount, sandbox, status, stop};
 use crate::agent::Agent;
 use crate::agent::pods::PodEntry;
-use crate::agent::recorder::Kind;
+use crate::agent::recorder::EventType;
 
 /// How long to wait before something that failed is tried again.
 pub(super) const RETRY: SignedDuration = SignedDuration::from_secs(10);
@@ -99,7 +99,7 @@ impl Worker {
         let had_cause = state.cause.is_some();
         let step = phase::next(&Wish::of(&pod, entry.is_gone()), state, now);
         if let Some(cause) = state.cause.as_ref().filter(|_| !had_cause) {
-            cx.tell(Kind::Normal, &cause.reason, &cause.message);
+            cx.tell(EventType::Normal, &cause.reason, &cause.message);
         }
         let report = reporter.report(&cx, state, now);
         let (reported, next) = if step == Step::Delete {
@@ -142,7 +142,7 @@ fn tell_of_ephemeral(cx: PodContext<'_>, state: &mut PodState) {
     let ephemeral = ephemeral_names(cx.pod);
     for name in ephemeral.iter().skip(state.ephemeral_told) {
         let path = format!("spec.ephemeralContainers{{{name}}}");
-        cx.agent.recorder.pod(cx.pod, Some(path), Kind::Warning, "Unsupported", status::NO_EPHEMERAL);
+        cx.agent.recorder.pod(cx.pod, Some(path), EventType::Warning, "Unsupported", status::NO_EPHEMERAL);
     }
     state.ephemeral_told = ephemeral.len();
 }
