@@ -85,12 +85,15 @@ pub(crate) struct Server {
     /// Serve CRI on this unix socket too, for crictl: it shows the pods that this node runs.
     #[arg(long, value_name = "PATH")]
     pub cri_socket: Option<PathBuf>,
+    /// Mirrors of registries, credentials and trust for them: k3s' registries.yaml [default: DATA_DIR/registries.yaml if it is there].
+    #[arg(long, value_name = "FILE")]
+    pub registries: Option<PathBuf>,
 }
 
 /// `coracle cri`
 ///
 /// Give the socket to a kubelet as --container-runtime-endpoint=unix://PATH, or to crictl as --runtime-endpoint. Images
-/// come from `coracle image import --data-dir DIR`. Sandboxes and containers are remembered across restarts; their
+/// come from their registries, or from `coracle image import --data-dir DIR`. Sandboxes and containers are remembered across restarts; their
 /// programs end with this process.
 #[derive(Debug, Args)]
 pub(crate) struct Cri {
@@ -103,6 +106,9 @@ pub(crate) struct Cri {
     /// Addresses for pods, of which a node gives up to 65,000.
     #[arg(long, value_name = "CIDR", default_value = "10.88.0.0/16")]
     pub pod_cidr: String,
+    /// Mirrors of registries, credentials and trust: k3s' registries.yaml [default: ROOT/registries.yaml if it is there].
+    #[arg(long, value_name = "FILE")]
+    pub registries: Option<PathBuf>,
     /// How this host binds the addresses of pods. A kubelet can probe pods only with `auto` and CAP_NET_ADMIN.
     #[arg(long, value_name = "HOW", default_value = "auto")]
     pub pod_network: PodNetwork,
@@ -160,9 +166,34 @@ pub(crate) enum ImageCommand {
         /// The image's name: example.com/web:v1.
         reference: String,
     },
+    /// Fetch an image from its registry.
+    Pull(PullArguments),
     /// List the images of this node.
     #[command(visible_alias = "list")]
     Ls,
+    /// Forget images with all their names.
+    #[command(visible_alias = "remove")]
+    Rm {
+        /// Names or ids, of which the first characters are enough.
+        #[arg(required = true)]
+        names: Vec<String>,
+    },
+}
+
+/// `coracle image pull`
+#[derive(Debug, Args)]
+pub(crate) struct PullArguments {
+    /// The image's name: ghcr.io/team/web:v1.
+    pub reference: String,
+    /// Who asks the registry.
+    #[arg(long, value_name = "NAME", requires = "password_stdin")]
+    pub username: Option<String>,
+    /// Read the password, or a token in its place, from standard input.
+    #[arg(long, requires = "username")]
+    pub password_stdin: bool,
+    /// Mirrors and credentials, if no server runs: k3s' registries.yaml [default: DATA_DIR/registries.yaml if it is there].
+    #[arg(long, value_name = "FILE")]
+    pub registries: Option<PathBuf>,
 }
 
 /// `coracle address`

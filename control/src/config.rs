@@ -42,6 +42,9 @@ pub(crate) struct Config {
     pub in_memory: bool,
     /// Bearer tokens and who they are.
     pub tokens: Vec<(String, User)>,
+    /// Where mirrors of registries and credentials for them stand, if not in the data directory.
+    #[cfg_attr(not(feature = "node"), expect(dead_code, reason = "only a node asks"))]
+    pub registries: Option<PathBuf>,
     /// Whether the controllers run.
     pub controllers: bool,
     /// Whether the scheduler runs.
@@ -95,6 +98,7 @@ impl Config {
             cri_socket: args.cri_socket,
             in_memory: args.in_memory,
             tokens: args.token_auth_file.as_deref().map(read_tokens).transpose()?.unwrap_or_default(),
+            registries: args.registries,
             controllers: on(Part::Controllers),
             scheduler: on(Part::Scheduler),
             node: on(Part::Node) && cfg!(feature = "node"),

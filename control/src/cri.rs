@@ -20,6 +20,7 @@ use tracing::{info, warn};
 
 use crate::admin;
 use crate::args::{self, PodNetwork};
+use crate::image;
 use crate::node::LocalNode;
 
 /// How long after the start the process has settled.
@@ -39,6 +40,7 @@ pub(crate) async fn run(args: args::Cri) -> Result<()> {
     let root = make_root(&args.root)?;
     let pod_cidr: Cidr = args.pod_cidr.parse().context("--pod-cidr")?;
     let (runtime, network) = open_runtime(&root, pod_cidr, args.pod_network).await?;
+    runtime.images().set_registries(image::registries(&root, args.registries.as_deref())?);
     let setup = Setup {
         network: pod_cidr.network,
         prefix_len: pod_cidr.prefix_len,

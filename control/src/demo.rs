@@ -56,6 +56,7 @@ pub(crate) async fn run(demo: args::Demo) -> Result<()> {
         pod_network: PodNetwork::Loopback,
         in_memory: true,
         tokens: Vec::new(),
+        registries: None,
         controllers: true,
         scheduler: true,
         node: true,

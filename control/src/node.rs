@@ -24,6 +24,7 @@ use crate::args::PodNetwork;
 use crate::cluster::Task;
 use crate::config::Config;
 use crate::cri;
+use crate::image;
 
 /// Every node gets so much of the cluster's addresses; this one gets the first part.
 const NODE_PREFIX: u8 = 18;
@@ -66,6 +67,7 @@ impl LocalNode {
             address_mapping: network.pods,
         })
         .context("open the runtime")?;
+        runtime.images().set_registries(image::registries(&config.data_dir, config.registries.as_deref())?);
         let (agent, driver) = Agent::new(
             agent::Config {
                 node_name: config.node_name.clone(),

@@ -3,7 +3,9 @@
 mod blob;
 pub mod error;
 mod import;
+mod layer;
 pub mod manifest;
+pub mod pull;
 pub mod reference;
 pub mod store;
 #[cfg(test)]
@@ -11,6 +13,7 @@ mod tests;
 
 pub use error::ImageError;
 pub use manifest::{Entry, Manifest};
+pub use pull::{BlobProgress, Credential, Pull, PullError, Registries, RegistriesError, Report};
 pub use reference::Reference;
 pub use store::{Image, ImageStore};
 

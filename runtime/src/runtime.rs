@@ -27,7 +27,7 @@ use crate::spec::{ServiceTable, Spec, StartError};
 /// The runtime of one process.
 #[derive(Debug)]
 pub struct Runtime {
-    images: ImageStore,
+    images: Arc<ImageStore>,
     modules: Modules,
     services: Services,
     mapping: AddressMapping,
@@ -70,7 +70,7 @@ impl Runtime {
         let modules = Modules::new(artifacts).map_err(|err| OpenError::Engine(err.into()))?;
         let ticker = Ticker::start(&modules.engines()).map_err(io("start the epoch thread"))?;
         Ok(Arc::new(Self {
-            images,
+            images: Arc::new(images),
             modules,
             services: Arc::new(RwLock::default()),
             mapping: config.address_mapping,
@@ -82,7 +82,7 @@ impl Runtime {
     }
 
     /// The images that programs start from.
-    pub fn images(&self) -> &ImageStore {
+    pub fn images(&self) -> &Arc<ImageStore> {
         &self.images
     }
 
@@ -232,8 +232,7 @@ mod tests {
         Manifest {
             files: paths.iter().map(|path| ((*path).to_owned(), entry(path))).collect::<BTreeMap<_, _>>(),
             entrypoint: entrypoint.iter().map(|word| (*word).to_owned()).collect(),
-            cmd: Vec::new(),
-            env: Vec::new(),
+            ..Manifest::default()
         }
     }
 

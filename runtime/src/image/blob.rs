@@ -42,6 +42,38 @@ impl Blobs {
 
     /// Copies `from` into the store, hashing on the way.
     pub(crate) fn write(&self, name: &str, from: impl Read, bytes_max: u64) -> Result<Written, ImageError> {
+        let (file, temporary, written) = self.copy(name, from, bytes_max)?;
+        seal(&file, &temporary, &self.path(&written.digest))?;
+        Ok(written)
+    }
+
+    /// As `write`, but on disk only after `sync`: for many files of which nobody knows before.
+    pub(crate) fn write_unsynced(&self, name: &str, from: impl Read, bytes_max: u64) -> Result<Written, ImageError> {
+        let (file, temporary, written) = self.copy(name, from, bytes_max)?;
+        let path = self.path(&written.digest);
+        // One that is on disk already must not be replaced by one that is not.
+        if path.exists() {
+            fs::remove_file(&temporary).map_err(io_error("remove", &temporary))?;
+            return Ok(written);
+        }
+        file.set_permissions(Permissions::from_mode(0o444)).map_err(io_error("chmod", &temporary))?;
+        fs::rename(&temporary, &path).map_err(io_error("rename", &temporary))?;
+        Ok(written)
+    }
+
+    /// Takes a file whose digest is known and that is on the same file system.
+    pub(crate) fn adopt(&self, from: &Path, digest: &str) -> Result<(), ImageError> {
+        let file = File::open(from).map_err(io_error("open", from))?;
+        seal(&file, from, &self.path(digest))
+    }
+
+    /// Everything written so far is on disk when this returns.
+    pub(crate) fn sync(&self) -> Result<(), ImageError> {
+        let dir = File::open(&self.dir).map_err(io_error("open", &self.dir))?;
+        rustix::fs::syncfs(&dir).map_err(|err| io_error("sync", &self.dir)(err.into()))
+    }
+
+    fn copy(&self, name: &str, from: impl Read, bytes_max: u64) -> Result<(File, PathBuf, Written), ImageError> {
         let temporary = self.dir.join(format!("incoming{TEMPORARY_SUFFIX}"));
         let mut file = File::create(&temporary).map_err(io_error("create", &temporary))?;
         let mut from = from.take(bytes_max + 1);
@@ -62,8 +94,7 @@ impl Blobs {
             return Err(ImageError::TooBig { name: name.to_owned(), bytes_max });
         }
         let digest = format!("sha256:{}", encode_hex(&hash.finalize()));
-        seal(&file, &temporary, &self.path(&digest))?;
-        Ok(Written { digest, size_bytes, magic })
+        Ok((file, temporary, Written { digest, size_bytes, magic }))
     }
 
     pub(crate) fn retain(&self, digests: &BTreeSet<String>) -> Result<(), ImageError> {
@@ -107,7 +138,8 @@ pub(crate) fn hex(digest: &str) -> &str {
     digest.strip_prefix("sha256:").unwrap_or(digest)
 }
 
-fn encode_hex(bytes: &[u8]) -> String {
+/// Lower-case hexadecimal digits.
+pub(crate) fn encode_hex(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
         write!(text, "{byte:02x}").expect("a String takes everything");

@@ -16,9 +16,9 @@ use crate::image::manifest::{Entry, Manifest};
 use crate::image::reference::Reference;
 
 /// No file of an image is bigger.
-const FILE_BYTES_MAX: u64 = 256 << 20;
+pub(crate) const FILE_BYTES_MAX: u64 = 256 << 20;
 /// No image has more files: its manifest is read whole.
-const FILES_MAX: usize = 10_000;
+pub(crate) const FILES_MAX: usize = 10_000;
 /// Directories below one another, so that a loop of mounts ends.
 const DEPTH_MAX: usize = 32;
 const CONFIG_BYTES_MAX: u64 = 64 << 10;
@@ -47,7 +47,7 @@ fn read_module(blobs: &Blobs, reference: &Reference, source: &Path) -> Result<Ma
     }
     let path = format!("/{}.wasm", reference.name());
     let files = BTreeMap::from([(path.clone(), entry)]);
-    Ok(Manifest { files, entrypoint: vec![path], cmd: Vec::new(), env: Vec::new() })
+    Ok(Manifest { files, entrypoint: vec![path], ..Manifest::default() })
 }
 
 fn read_directory(blobs: &Blobs, source: &Path) -> Result<Manifest, ImageError> {
@@ -59,7 +59,7 @@ fn read_directory(blobs: &Blobs, source: &Path) -> Result<Manifest, ImageError> 
         return Err(ImageError::NotAnImage(format!("`{}` has no WebAssembly module", source.display())));
     }
     let env = config.env.into_iter().collect();
-    Ok(Manifest { files, entrypoint: config.entrypoint, cmd: config.cmd, env })
+    Ok(Manifest { files, entrypoint: config.entrypoint, cmd: config.cmd, env, ..Manifest::default() })
 }
 
 fn walk(

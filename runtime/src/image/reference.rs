@@ -40,6 +40,21 @@ impl Reference {
         format!("{}/{}", self.domain, self.path)
     }
 
+    /// The registry's name, with its port if it has one.
+    pub fn domain(&self) -> &str {
+        &self.domain
+    }
+
+    /// The name in its registry.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// The tag, if there is one.
+    pub fn tag(&self) -> Option<&str> {
+        self.tag.as_deref()
+    }
+
     /// The last word of the path.
     pub fn name(&self) -> &str {
         self.path.rsplit('/').next().unwrap_or(&self.path)

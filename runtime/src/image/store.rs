@@ -12,19 +12,23 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 use serde::{Deserialize, Serialize};
+use tokio::sync::Semaphore;
 
 use crate::image::blob::{self, Blobs};
 use crate::image::error::{ImageError, io_error};
 use crate::image::import;
 use crate::image::manifest::Manifest;
+use crate::image::pull::downloads::Downloads;
+use crate::image::pull::{PULLS_MAX, Registries};
 use crate::image::reference::{Reference, is_sha256};
 
 /// An image, as callers see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Image {
-    /// `sha256:` and the digest of its manifest.
+    /// `sha256:` and a digest: of the config of a pulled image (of its manifest if the config does not pin down its
+    /// contents), of what we know of an imported one.
     pub id: String,
     /// The full references that lead to it, sorted.
     pub references: Vec<String>,
@@ -38,7 +42,9 @@ pub struct Image {
     pub env: Vec<(String, String)>,
     /// The modules in it, by absolute path.
     pub modules: Vec<String>,
-    /// Imported images are never collected.
+    /// As in an OCI config: `USER`, `UID` or either with a group; empty if it does not say.
+    pub user: String,
+    /// Imported images are never collected: they cannot be fetched again.
     pub pinned: bool,
 }
 
@@ -51,6 +57,10 @@ pub struct ImageStore {
     references: Mutex<Arc<References>>,
     // Held by whoever changes the store, so that nobody collects what another is about to name.
     writing: Mutex<()>,
+    pub(crate) downloads: Downloads,
+    /// How many pulls go on at the same time.
+    pub(crate) pulls: Semaphore,
+    registries: Mutex<Arc<Registries>>,
     // Held open for its lock.
     _lock: File,
 }
@@ -80,6 +90,9 @@ impl ImageStore {
             blobs,
             references: Mutex::new(Arc::new(references)),
             writing: Mutex::new(()),
+            downloads: Downloads::open(&dir.join("downloads"))?,
+            pulls: Semaphore::new(PULLS_MAX),
+            registries: Mutex::default(),
             _lock: lock,
         };
         store.sweep()?;
@@ -92,15 +105,24 @@ impl ImageStore {
     /// It is not an image, too big, or the disk fails.
     pub fn import(&self, reference: &str, source: &Path) -> Result<Image, ImageError> {
         let reference = Reference::parse(reference)?;
-        let _writing = self.writing.lock();
+        let change = self.change();
         let manifest = import::read(&self.blobs, &reference, source)?;
-        let bytes = serde_json::to_vec(&manifest).expect("strings and numbers always encode");
-        let id = blob::digest(&bytes);
-        blob::write_atomically(&self.manifest_path(&id), &bytes)?;
-        let mut next = (*self.references()).clone();
-        next.references.insert(reference.to_string(), id.clone());
-        let references = self.replace_references(next)?;
-        Ok(image(&id, &manifest, &references))
+        let id = blob::digest(&encode(&manifest));
+        change.put(&id, &[reference.to_string()], &manifest)
+    }
+
+    /// Says where images are fetched from, from now on.
+    pub fn set_registries(&self, registries: Registries) {
+        *self.registries.lock() = Arc::new(registries);
+    }
+
+    pub(crate) fn registries(&self) -> Arc<Registries> {
+        Arc::clone(&self.registries.lock())
+    }
+
+    /// Begins a change; others wait until it ends.
+    pub(crate) fn change(&self) -> Change<'_> {
+        Change { store: self, _writing: self.writing.lock() }
     }
 
     /// The directory that holds them.
@@ -128,7 +150,7 @@ impl ImageStore {
         self.image(&id, &references)
     }
 
-    /// Forgets a reference, or an image with all its references if `name` is an id. Whether it was there.
+    /// Forgets an image with all its names, by any of them or its id. Whether it was there.
     ///
     /// # Errors
     /// The disk fails.
@@ -137,11 +159,7 @@ impl ImageStore {
         let references = self.references();
         let Some(id) = find(name, &references) else { return Ok(false) };
         let mut next = (*references).clone();
-        if is_sha256(name) {
-            next.references.retain(|_, other| *other != id);
-        } else {
-            next.references.remove(&Reference::parse(name)?.to_string());
-        }
+        next.references.retain(|_, other| *other != id);
         self.replace_references(next)?;
         Ok(true)
     }
@@ -214,6 +232,45 @@ impl ImageStore {
     }
 }
 
+/// The right to change the store, which one holds at a time.
+pub(crate) struct Change<'a> {
+    store: &'a ImageStore,
+    _writing: MutexGuard<'a, ()>,
+}
+
+// === impl Change ===
+
+impl Change<'_> {
+    /// Where files are written that `put` will name.
+    pub(crate) fn blobs(&self) -> &Blobs {
+        &self.store.blobs
+    }
+
+    /// What the image `id` is made of, if it is here.
+    pub(crate) fn known(&self, id: &str) -> Result<Option<Manifest>, ImageError> {
+        let here = self.store.references().references.values().any(|other| other == id);
+        here.then(|| self.store.manifest(id)).transpose()
+    }
+
+    /// Makes `manifest` the image `id` and lets `names` lead to it.
+    pub(crate) fn put(self, id: &str, names: &[String], manifest: &Manifest) -> Result<Image, ImageError> {
+        blob::write_atomically(&self.store.manifest_path(id), &encode(manifest))?;
+        let mut next = (*self.store.references()).clone();
+        next.references.extend(names.iter().map(|name| (name.clone(), id.to_owned())));
+        let references = self.store.replace_references(next)?;
+        Ok(image(id, manifest, &references))
+    }
+
+    /// Removes what was written and is not named.
+    pub(crate) fn discard(self) -> Result<(), ImageError> {
+        self.store.collect(&self.store.references())
+    }
+}
+
+fn encode(manifest: &Manifest) -> Vec<u8> {
+    serde_json::to_vec(manifest).expect("strings and numbers always encode")
+}
+
 fn lock(path: &Path) -> Result<File, ImageError> {
     let file = File::options().create(true).append(true).open(path).map_err(io_error("open", path))?;
     match file.try_lock() {
@@ -239,7 +296,7 @@ fn read_references(path: &Path) -> Result<References, ImageError> {
     Ok(references)
 }
 
-/// An id is known if a reference leads to it; a reference by digest leads to the image that any tag of its repository has.
+/// An id is known if a reference leads to it; the id of an imported image stands for its digest in its repository.
 fn find(name: &str, references: &References) -> Option<String> {
     let ids = &references.references;
     if is_sha256(name) {
@@ -250,6 +307,10 @@ fn find(name: &str, references: &References) -> Option<String> {
         return Some(id.clone());
     }
     let digest = reference.digest()?;
+    // The digest says which one, whatever tag is beside it.
+    if let Some(id) = ids.get(&format!("{}@{digest}", reference.repository())) {
+        return Some(id.clone());
+    }
     let repository = format!("{}:", reference.repository());
     ids.iter().find(|(full, id)| full.starts_with(&repository) && *id == digest).map(|(_, id)| id.clone())
 }
@@ -264,6 +325,7 @@ fn image(id: &str, manifest: &Manifest, references: &References) -> Image {
         cmd: manifest.cmd.clone(),
         env: manifest.env.clone(),
         modules: manifest.files.iter().filter(|(_, entry)| entry.wasm).map(|(path, _)| path.clone()).collect(),
-        pinned: true,
+        user: manifest.user.clone(),
+        pinned: !manifest.pulled,
     }
 }

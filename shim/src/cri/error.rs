@@ -20,9 +20,9 @@ pub enum Error {
     /// There is no room.
     #[error("{0}")]
     Exhausted(String),
-    /// The image is not here and cannot be fetched.
-    #[error("image pull from a registry is not supported yet; import it with `coracle image import`: {0}")]
-    Pull(String),
+    /// The image cannot be fetched.
+    #[error("{}", pull_message(.0))]
+    Pull(#[source] runtime::image::PullError),
     /// The program did not start.
     #[error("{}", chain(.0))]
     Start(#[source] runtime::StartError),
@@ -53,6 +53,14 @@ pub enum Error {
     /// The listener was too slow: some events were dropped.
     #[error("{0} events were dropped")]
     Lagged(u64),
+}
+
+/// What a kubelet makes a waiting reason of begins with a word that it knows.
+fn pull_message(err: &runtime::image::PullError) -> String {
+    match err {
+        runtime::image::PullError::Unavailable { .. } => format!("RegistryUnavailable: {}", chain(err)),
+        other => chain(other),
+    }
 }
 
 /// The message of an error and of those behind it: pod status has one line for all of them.

@@ -32,13 +32,39 @@ pub(super) async fn resolve(service: &Service, name: &str) -> Result<Option<runt
 
 fn row(image: runtime::Image) -> Image {
     let (repo_digests, repo_tags) = image.references.into_iter().partition(|it| it.contains('@'));
+    let (uid, username) = user(&image.user);
     Image {
         id: image.id,
         repo_tags,
         repo_digests,
         size: image.size_bytes.max(1),
-        uid: Some(Int64Value { value: UID_NOBODY }),
+        uid: uid.map(|value| Int64Value { value }),
+        username,
         pinned: image.pinned,
         ..Default::default()
+    }
+}
+
+/// Who an image's `User` is, by number or by name; of `USER:GROUP` the user.
+fn user(text: &str) -> (Option<i64>, String) {
+    let user = text.split(':').next().unwrap_or_default();
+    match user.parse() {
+        _ if user.is_empty() => (Some(UID_NOBODY), String::new()),
+        Ok(uid) => (Some(uid), String::new()),
+        Err(_) => (None, user.to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_image_without_a_user_is_not_roots() {
+        for (text, uid, name) in
+            [("", Some(UID_NOBODY), ""), ("1000", Some(1000), ""), ("0:0", Some(0), ""), ("web:staff", None, "web")]
+        {
+            assert_eq!(user(text), (uid, name.to_owned()), "{text}");
+        }
     }
 }
