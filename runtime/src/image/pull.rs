@@ -24,6 +24,7 @@ mod session;
 #[cfg(test)]
 mod tests;
 mod tls;
+mod token;
 mod world;
 mod yaml;
 

@@ -6,13 +6,15 @@
 //! - What a crash leaves half-written is nobody's: `open` removes temporary files and unreferenced blobs.
 //! - One process at a time: the store is locked while it is open.
 
+mod change;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 
@@ -107,7 +109,7 @@ impl ImageStore {
         let reference = Reference::parse(reference)?;
         let change = self.change();
         let manifest = import::read(&self.blobs, &reference, source)?;
-        let id = blob::digest(&encode(&manifest));
+        let id = blob::digest(&change::encode(&manifest));
         change.put(&id, &[reference.to_string()], &manifest)
     }
 
@@ -118,11 +120,6 @@ impl ImageStore {
 
     pub(crate) fn registries(&self) -> Arc<Registries> {
         Arc::clone(&self.registries.lock())
-    }
-
-    /// Begins a change; others wait until it ends.
-    pub(crate) fn change(&self) -> Change<'_> {
-        Change { store: self, _writing: self.writing.lock() }
     }
 
     /// The directory that holds them.
@@ -230,45 +227,6 @@ impl ImageStore {
         tracing::warn!(forgotten, "found references without an image");
         self.replace_references(next).map(drop)
     }
-}
-
-/// The right to change the store, which one holds at a time.
-pub(crate) struct Change<'a> {
-    store: &'a ImageStore,
-    _writing: MutexGuard<'a, ()>,
-}
-
-// === impl Change ===
-
-impl Change<'_> {
-    /// Where files are written that `put` will name.
-    pub(crate) fn blobs(&self) -> &Blobs {
-        &self.store.blobs
-    }
-
-    /// What the image `id` is made of, if it is here.
-    pub(crate) fn known(&self, id: &str) -> Result<Option<Manifest>, ImageError> {
-        let here = self.store.references().references.values().any(|other| other == id);
-        here.then(|| self.store.manifest(id)).transpose()
-    }
-
-    /// Makes `manifest` the image `id` and lets `names` lead to it.
-    pub(crate) fn put(self, id: &str, names: &[String], manifest: &Manifest) -> Result<Image, ImageError> {
-        blob::write_atomically(&self.store.manifest_path(id), &encode(manifest))?;
-        let mut next = (*self.store.references()).clone();
-        next.references.extend(names.iter().map(|name| (name.clone(), id.to_owned())));
-        let references = self.store.replace_references(next)?;
-        Ok(image(id, manifest, &references))
-    }
-
-    /// Removes what was written and is not named.
-    pub(crate) fn discard(self) -> Result<(), ImageError> {
-        self.store.collect(&self.store.references())
-    }
-}
-
-fn encode(manifest: &Manifest) -> Vec<u8> {
-    serde_json::to_vec(manifest).expect("strings and numbers always encode")
 }
 
 fn lock(path: &Path) -> Result<File, ImageError> {

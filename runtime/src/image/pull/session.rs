@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderName, RANGE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{ACCEPT, AUTHORIZATION, HeaderName, RANGE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use http_body_util::{BodyExt as _, Limited};
 use hyper::body::Incoming;
@@ -18,6 +18,7 @@ use super::client::{Ask, Client, Failure};
 use super::credential::{Challenge, Credential};
 use super::error::PullError;
 use super::registries::Endpoint;
+use super::token::{bearer, secret};
 
 /// How often a request is sent that fails for a moment.
 pub(crate) const TRIES_MAX: u32 = 5;
@@ -30,23 +31,14 @@ pub(crate) const STALL_TIMEOUT: Duration = Duration::from_secs(30);
 /// Of what a registry says went wrong.
 const ERROR_BYTES_MAX: usize = 16 << 10;
 const ERROR_TEXT_BYTES_MAX: usize = 300;
-const TOKEN_BYTES_MAX: usize = 256 << 10;
 
 /// One repository of one registry, for one pull.
 pub(crate) struct Session<'a> {
     pub(crate) client: &'a Client,
     pub(crate) endpoint: &'a Endpoint,
-    credential: Credential,
+    pub(super) credential: Credential,
     /// What the last challenge led to.
     authorization: Mutex<Option<HeaderValue>>,
-}
-
-#[derive(Deserialize)]
-struct TokenAnswer {
-    #[serde(default)]
-    token: String,
-    #[serde(default)]
-    access_token: String,
 }
 
 #[derive(Deserialize)]
@@ -109,7 +101,7 @@ impl<'a> Session<'a> {
         }
     }
 
-    async fn wait_or_fail(&self, failure: Failure, tries: u32) -> Result<(), PullError> {
+    pub(super) async fn wait_or_fail(&self, failure: Failure, tries: u32) -> Result<(), PullError> {
         match failure {
             Failure::Connection(reason) if tries < TRIES_MAX => {
                 tracing::debug!(registry = %self.endpoint.host, %reason, "asking again");
@@ -137,57 +129,6 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    /// Asks the third party for a token.
-    async fn token(&self, realm: &str, service: &str, scope: &str) -> Result<String, PullError> {
-        let query = [("service", service), ("scope", scope)];
-        let mut ask = Ask {
-            method: Method::GET,
-            uri: with_query(realm, &query).ok_or_else(|| self.nonsense(format!("no realm: {realm}")))?,
-            headers: HeaderMap::new(),
-            body: Bytes::new(),
-        };
-        if !self.credential.identity_token.is_empty() {
-            let form = [
-                ("grant_type", "refresh_token"),
-                ("service", service),
-                ("scope", scope),
-                ("client_id", "coracle"),
-                ("refresh_token", &self.credential.identity_token),
-            ];
-            ask.method = Method::POST;
-            ask.uri = realm.parse().map_err(|_| self.nonsense(format!("no realm: {realm}")))?;
-            ask.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
-            ask.body = encode_form(&form).into();
-        } else if let Some(basic) = self.credential.basic().and_then(secret) {
-            ask.headers.insert(AUTHORIZATION, basic);
-        }
-        let mut tries = 0;
-        loop {
-            tries += 1;
-            let answer = match self.client.send(&ask).await {
-                Ok(answer) => answer,
-                Err(failure) => {
-                    self.wait_or_fail(failure, tries).await?;
-                    continue;
-                }
-            };
-            let status = answer.status();
-            if status.is_success() {
-                let bytes = self.body(answer, TOKEN_BYTES_MAX).await?;
-                let TokenAnswer { token, access_token } =
-                    serde_json::from_slice(&bytes).map_err(|err| self.nonsense(format!("no token: {err}")))?;
-                return Ok(if token.is_empty() { access_token } else { token });
-            }
-            if !may_pass(status) || tries >= TRIES_MAX {
-                return Err(match self.failed(answer, "token").await {
-                    PullError::NotFound { .. } => self.nonsense(format!("{status} at {realm}")),
-                    other => other,
-                });
-            }
-            tokio::time::sleep(wait(tries, answer.headers())).await;
-        }
-    }
-
     /// A whole small body.
     pub(crate) async fn body(&self, answer: Response<Incoming>, bytes_max: usize) -> Result<Bytes, PullError> {
         let collected = Limited::new(answer.into_body(), bytes_max).collect();
@@ -203,7 +144,7 @@ impl<'a> Session<'a> {
         }
     }
 
-    async fn failed(&self, answer: Response<Incoming>, part: &str) -> PullError {
+    pub(super) async fn failed(&self, answer: Response<Incoming>, part: &str) -> PullError {
         let status = answer.status();
         let said = match self.body(answer, ERROR_BYTES_MAX).await {
             Ok(bytes) => said(&bytes),
@@ -248,12 +189,12 @@ pub(crate) fn from_byte(start: u64) -> HeaderMap {
 }
 
 /// Whether asking again later may help.
-fn may_pass(status: StatusCode) -> bool {
+pub(super) fn may_pass(status: StatusCode) -> bool {
     status == StatusCode::TOO_MANY_REQUESTS || status == StatusCode::REQUEST_TIMEOUT || status.is_server_error()
 }
 
 /// How long to wait before the next try: twice as long each time, or what the registry says.
-fn wait(tries: u32, headers: &HeaderMap) -> Duration {
+pub(super) fn wait(tries: u32, headers: &HeaderMap) -> Duration {
     let said = headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
     match said {
         Some(seconds) => Duration::from_secs(seconds.min(RETRY_AFTER_SECONDS_MAX)),
@@ -272,40 +213,6 @@ fn said(bytes: &[u8]) -> String {
     };
     let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     text[..text.floor_char_boundary(ERROR_TEXT_BYTES_MAX)].to_owned()
-}
-
-fn bearer(token: &str) -> Option<HeaderValue> {
-    if token.is_empty() { None } else { secret(format!("Bearer {token}")) }
-}
-
-/// A header that is not logged.
-fn secret(text: String) -> Option<HeaderValue> {
-    let mut value = HeaderValue::from_str(&text).ok()?;
-    value.set_sensitive(true);
-    Some(value)
-}
-
-fn with_query(realm: &str, pairs: &[(&str, &str)]) -> Option<http::Uri> {
-    let separator = if realm.contains('?') { '&' } else { '?' };
-    let given: Vec<_> = pairs.iter().copied().filter(|(_, value)| !value.is_empty()).collect();
-    format!("{realm}{separator}{}", encode_form(&given)).parse().ok()
-}
-
-fn encode_form(pairs: &[(&str, &str)]) -> String {
-    let encoded = pairs.iter().map(|(name, value)| format!("{name}={}", encode(value)));
-    encoded.collect::<Vec<_>>().join("&")
-}
-
-fn encode(text: &str) -> String {
-    use std::fmt::Write as _;
-    text.bytes().fold(String::new(), |mut encoded, byte| {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b':' | b'/') {
-            encoded.push(byte.into());
-        } else {
-            write!(encoded, "%{byte:02X}").expect("a String takes everything");
-        }
-        encoded
-    })
 }
 
 #[cfg(test)]
@@ -330,12 +237,5 @@ mod tests {
         assert_eq!(said(b"<html>"), "");
         let long = format!(r#"{{"errors":[{{"message":"{}"}}]}}"#, "ü".repeat(1000));
         assert!(said(long.as_bytes()).len() <= ERROR_TEXT_BYTES_MAX);
-    }
-
-    #[test]
-    fn a_query_is_encoded_and_joins_one_that_is_there() {
-        let uri = with_query("https://a.local/t?x=1", &[("service", "a b"), ("scope", "repository:a/b:pull,push")]);
-        let text = uri.map(|uri| uri.to_string());
-        assert_eq!(text.as_deref(), Some("https://a.local/t?x=1&service=a%20b&scope=repository:a/b:pull%2Cpush"));
     }
 }
