@@ -161,5 +161,6 @@ impl PodEntry {
 }
 
 fn encode(pod: &Pod) -> Bytes {
-    serde_json::to_vec(pod).expect("a pod is JSON").into()
+    // Boxed, so that what the vector grew beyond the text is given back.
+    serde_json::to_vec(pod).expect("a pod is JSON").into_boxed_slice().into()
 }

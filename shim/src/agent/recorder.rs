@@ -4,6 +4,7 @@
 //! Recording never waits: the queue is bounded, and what does not fit is dropped. Events are news, not state.
 
 use std::collections::HashMap;
+use std::hash::BuildHasher;
 
 use k8s_openapi::api::core::v1::{Event, EventSource, ObjectReference, Pod};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
@@ -29,7 +30,8 @@ pub(crate) struct Recorder {
 /// The other end, which writes them.
 pub(crate) struct Writer {
     queue: mpsc::Receiver<News>,
-    counted: HashMap<News, Counted>,
+    /// By the hash of the news, which is all that is needed to know it again.
+    counted: HashMap<u64, Counted>,
     client: Client,
     node_name: String,
 }
@@ -44,7 +46,7 @@ pub(crate) enum EventType {
 }
 
 /// What happened, once or again.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Hash)]
 struct News {
     namespace: String,
     name: String,
@@ -129,7 +131,8 @@ impl Writer {
         let api: Api<Event> = Api::namespaced(self.client.clone(), &news.namespace);
         // The same happening to another version of the object is the same.
         let resource_version = news.resource_version.take();
-        if let Some(counted) = self.counted.get_mut(&news) {
+        let hash = self.counted.hasher().hash_one(&news);
+        if let Some(counted) = self.counted.get_mut(&hash) {
             counted.count += 1;
             let patch = json!({"count": counted.count, "lastTimestamp": Time(now)});
             match api.patch(&counted.event, &PatchParams::default(), &Patch::Merge(patch)).await {
@@ -143,7 +146,7 @@ impl Writer {
         if self.counted.len() >= COUNTED_MAX {
             self.counted.clear();
         }
-        self.counted.insert(news, Counted { event: name, count: 1 });
+        self.counted.insert(hash, Counted { event: name, count: 1 });
         Ok(())
     }
 

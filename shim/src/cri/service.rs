@@ -40,7 +40,8 @@ pub struct Service {
     /// What waiters hold: they outlive the call that started them.
     pub(super) me: Weak<Self>,
     files: Arc<FileSets>,
-    events: broadcast::Sender<ContainerEventResponse>,
+    /// Shared, because the channel has room for all of them from the start.
+    events: broadcast::Sender<Arc<ContainerEventResponse>>,
     random: SystemRandom,
     network: String,
     config: String,
@@ -138,13 +139,13 @@ impl Service {
     pub(super) fn tell(&self, state: &State, container_id: &str, event: ContainerEventType) {
         let sandbox = state.containers.get(container_id).and_then(|it| state.sandboxes.get(&it.sandbox_id));
         // Nobody listening is not an error.
-        let _ = self.events.send(ContainerEventResponse {
+        let _ = self.events.send(Arc::new(ContainerEventResponse {
             container_id: container_id.to_owned(),
             container_event_type: event.into(),
             created_at: now(),
             pod_sandbox_status: sandbox.map(Sandbox::status),
             containers_statuses: sandbox.map(|it| state.statuses_in(it)).unwrap_or_default(),
-        });
+        }));
     }
 }
 
