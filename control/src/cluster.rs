@@ -145,6 +145,11 @@ impl Cluster {
         }
     }
 
+    /// Where its objects are.
+    pub(crate) fn storage(&self) -> &Arc<dyn Storage> {
+        &self.storage
+    }
+
     /// A client with full rights.
     pub(crate) fn client(&self) -> kube::Client {
         self.client_of("kubernetes-admin", &[MASTERS])

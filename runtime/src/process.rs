@@ -17,6 +17,11 @@ pub fn settle() {
     }
 }
 
+/// Returns free heap to the system: call it after a burst of work, of which the allocator would keep what it freed.
+pub fn give_back() {
+    crate::memory::give_back();
+}
+
 /// The mappings of the program's file of which no page was ever written: their pages can be read again.
 fn clean_mappings(smaps: &str, program: &Path) -> Vec<(usize, usize)> {
     let mut found = Vec::new();
