@@ -4,5 +4,6 @@
 
 mod cluster;
 mod crash;
+mod cri;
 mod deploy;
 mod hostile;

@@ -4,6 +4,8 @@
 //! is one file under `sandbox`, `container`, `image` or `node`; `service` is the table that says which.
 
 mod address;
+#[cfg(feature = "client")]
+pub mod client;
 mod container;
 mod deadline;
 mod error;
@@ -73,7 +75,7 @@ pub trait RuntimeService: Send + Sync {
         start_container: StartContainerRequest => Reply<StartContainerResponse>;
         /// Ends a container: asks, waits, kills. Idempotent and cancellation safe; the shortest wait of all calls counts.
         stop_container: StopContainerRequest => Reply<StopContainerResponse>;
-        /// Forgets a container and its log. Idempotent.
+        /// Forgets a container, and its log if the agent in this process wrote it. Idempotent.
         remove_container: RemoveContainerRequest => Reply<RemoveContainerResponse>;
         /// Tells how a container is.
         container_status: ContainerStatusRequest => Reply<ContainerStatusResponse>;

@@ -121,6 +121,12 @@ impl Service {
         &self.files
     }
 
+    /// Whether logs go with their containers. Where nobody in this process remembers its pods, callers own the logs: a
+    /// kubelet and crictl remove them by themselves, and complain of one that is gone.
+    pub(super) fn owns_logs(&self) -> bool {
+        !self.records.are_kept()
+    }
+
     pub(super) fn network(&self) -> &str {
         &self.network
     }

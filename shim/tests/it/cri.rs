@@ -11,13 +11,14 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use runtime::{AddressMapping, Runtime};
+use shim::cri::client::{self, Client};
 use shim::cri::message::image_service_client::ImageServiceClient;
 use shim::cri::message::runtime_service_client::RuntimeServiceClient;
 use shim::cri::message::*;
 use shim::cri::{Service, Setup, socket};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-use tonic::transport::{Channel, Endpoint};
+use tonic::transport::Channel;
 
 use crate::node;
 
@@ -59,8 +60,7 @@ impl Node {
         let listener = socket::bind(&socket).unwrap();
         let shutdown = CancellationToken::new();
         let server = tokio::spawn(socket::serve(listener, service, shutdown.clone()));
-        let channel = connect(&socket).await;
-        let (pods, images) = (RuntimeServiceClient::new(channel.clone()), ImageServiceClient::new(channel));
+        let Client { pods, images } = client::connect(&socket).await.unwrap();
         Self { pods, images, socket, runtime, dir, _runtime_dir: runtime_dir, shutdown, server }
     }
 
@@ -138,14 +138,4 @@ impl Node {
         }
         panic!("it stayed {:?}", self.status(id).await);
     }
-}
-
-/// A client of a socket.
-pub(crate) async fn connect(socket: &Path) -> Channel {
-    let path = socket.to_owned();
-    let connector = tower::service_fn(move |_: http::Uri| {
-        let path = path.clone();
-        async move { tokio::net::UnixStream::connect(path).await.map(hyper_util::rt::TokioIo::new) }
-    });
-    Endpoint::from_static("http://localhost").connect_with_connector(connector).await.unwrap()
 }

@@ -1,4 +1,4 @@
-//! RemoveContainer: forgets a container and its log, stopping it first if need be.
+//! RemoveContainer: forgets a container, and its log if that is ours, stopping it first if need be.
 
 use std::io::ErrorKind;
 use std::path::Path;
@@ -21,7 +21,7 @@ pub(in crate::cri) async fn remove(
         return Ok(RemoveContainerResponse {});
     };
     // The log goes first: if that fails the container is still there, and the call can be made again.
-    if !log_path.as_os_str().is_empty() {
+    if service.owns_logs() && !log_path.as_os_str().is_empty() {
         remove_log(&log_path).await?;
     }
     let turn = service.records.turn().await;

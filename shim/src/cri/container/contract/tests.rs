@@ -1,3 +1,4 @@
+//! Each rule by a config that breaks it alone, and what no rule minds.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use super::*;
