@@ -13,6 +13,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
+use crate::registry::Registry;
+
 /// How long the server may take until it answers.
 const START_SECONDS_MAX: u64 = 30;
 /// How long one command may take.
@@ -24,6 +26,7 @@ const ANY: &str = "…";
 struct Options {
     coracle: PathBuf,
     kubectls: Vec<PathBuf>,
+    registry: Option<PathBuf>,
     names: Vec<String>,
 }
 
@@ -44,8 +47,12 @@ pub(crate) fn run(root: &Path, arguments: impl Iterator<Item = String>) -> Resul
     crate::guests::build(root)?;
     let (mut passed, mut failed) = (0, 0);
     for kubectl in &options.kubectls {
-        let server = Server::start(&options.coracle, kubectl)?;
+        let server = Server::start(&options.coracle, kubectl, options.registry.as_deref())?;
         for readme in readmes(root, &options.names)? {
+            if server.registry.is_none() && fs::read_to_string(&readme)?.contains("$REGISTRY") {
+                println!("left out {}: it needs --registry", name(&readme));
+                continue;
+            }
             match play(root, &readme, &server) {
                 Ok(steps) => {
                     passed += 1;
@@ -69,11 +76,13 @@ pub(crate) fn run(root: &Path, arguments: impl Iterator<Item = String>) -> Resul
 
 impl Options {
     fn parse(root: &Path, mut arguments: impl Iterator<Item = String>) -> Result<Options> {
-        let mut options = Options { coracle: root.join("target/release/coracle"), kubectls: vec![], names: vec![] };
+        let mut options =
+            Options { coracle: root.join("target/release/coracle"), kubectls: vec![], registry: None, names: vec![] };
         while let Some(argument) = arguments.next() {
             match argument.as_str() {
                 "--coracle" => options.coracle = arguments.next().context("--coracle needs a path")?.into(),
                 "--kubectl" => options.kubectls.push(arguments.next().context("--kubectl needs a path")?.into()),
+                "--registry" => options.registry = Some(arguments.next().context("--registry needs a path")?.into()),
                 name => options.names.push(name.to_owned()),
             }
         }
@@ -90,10 +99,12 @@ impl Options {
 struct Server {
     child: Child,
     directory: PathBuf,
+    /// Where examples push to.
+    registry: Option<Registry>,
 }
 
 impl Server {
-    fn start(coracle: &Path, kubectl: &Path) -> Result<Server> {
+    fn start(coracle: &Path, kubectl: &Path, registry: Option<&Path>) -> Result<Server> {
         let directory = std::env::temp_dir().join(format!("coracle-e2e-{}", std::process::id()));
         let _ = fs::remove_dir_all(&directory);
         fs::create_dir_all(directory.join("bin"))?;
@@ -112,7 +123,8 @@ impl Server {
             .stderr(log)
             .spawn()
             .with_context(|| format!("start `{}`", coracle.display()))?;
-        let server = Server { child, directory };
+        let registry = registry.map(|program| Registry::start(program, &directory)).transpose()?;
+        let server = Server { child, directory, registry };
         server.wait_until_ready()?;
         Ok(server)
     }
@@ -144,6 +156,7 @@ impl Server {
             .env("KUBECONFIG", self.directory.join("kubeconfig"))
             .env("HOME", &self.directory)
             .env("DATA_DIR", self.directory.join("data"))
+            .env("REGISTRY", self.registry.as_ref().map_or("", |registry| &registry.host))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()

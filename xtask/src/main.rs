@@ -2,6 +2,8 @@
 
 mod e2e;
 mod guests;
+mod push;
+mod registry;
 mod tidy;
 
 use std::path::PathBuf;
@@ -14,7 +16,10 @@ usage: cargo xtask <task>
   tidy    check what rustc and clippy cannot: import edges, file sizes, module docs, machine paths
   guests  build the examples and the guests of tests into target/guests
   e2e     play examples/*/README.md with real clients against a real server
-          [--coracle PATH] [--kubectl PATH]... [NAME]...
+          [--coracle PATH] [--kubectl PATH]... [--registry PATH] [NAME]...
+          without a registry (CNCF distribution), examples that need one are left out
+  push    put a module into a registry of this machine
+          [--user NAME:PASSWORD] [--with-data FILE] MODULE REFERENCE
 ";
 
 fn main() -> Result<()> {
@@ -22,6 +27,7 @@ fn main() -> Result<()> {
     match arguments.next().as_deref() {
         Some("tidy") => tidy::run(&root()),
         Some("guests") => guests::build(&root()),
+        Some("push") => push::run(arguments),
         Some("e2e") => e2e::run(&root(), arguments),
         Some("help" | "--help" | "-h") | None => {
             eprint!("{USAGE}");

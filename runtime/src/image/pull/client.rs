@@ -115,7 +115,7 @@ impl Client {
         request.headers_mut().insert(http::header::USER_AGENT, http::HeaderValue::from_static(USER_AGENT));
         match tokio::time::timeout(ANSWER_TIMEOUT, connections.request(request)).await {
             Ok(Ok(response)) => Ok(response),
-            Ok(Err(err)) => Err(Failure::Connection(chain(&err))),
+            Ok(Err(err)) => Err(failure(&err)),
             Err(_) => Err(Failure::Connection(format!("{host} does not answer"))),
         }
     }
@@ -168,6 +168,15 @@ fn redirected(from: &Uri, location: &str) -> Option<Uri> {
 
 fn refused(what: &str) -> Failure {
     Failure::Refused(what.to_owned())
+}
+
+/// A certificate that is not trusted now is not trusted later. hyper hides the error's type, so its text decides.
+fn failure(err: &hyper_util::client::legacy::Error) -> Failure {
+    let text = chain(err);
+    match text.find("invalid peer certificate") {
+        Some(at) => Failure::Refused(format!("{}; to trust it, name its `ca_file` in registries.yaml", &text[at..])),
+        None => Failure::Connection(text),
+    }
 }
 
 /// An error with those behind it: hyper's own text says little.

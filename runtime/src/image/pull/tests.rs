@@ -343,6 +343,24 @@ async fn a_mirror_is_asked_first_and_gets_its_own_password() {
 }
 
 #[tokio::test]
+async fn a_certificate_must_be_trusted_by_its_file_or_not_matter() {
+    let (dir, (registry, certificate)) = (tempfile::tempdir().unwrap(), Registry::start_with_tls().await);
+    artifact(&registry, "v1", &module(b""));
+    let (authority, file) = (dir.path().join("ca.pem"), dir.path().join("registries.yaml"));
+    fs::write(&authority, certificate).unwrap();
+    let ca_file = format!("{{ca_file: \"{}\"}}", authority.display());
+    for (tls, trusted) in [("{}", false), (ca_file.as_str(), true), ("{insecure_skip_verify: true}", true)] {
+        fs::write(&file, format!("configs:\n  \"{}\":\n    tls: {tls}\n", registry.host)).unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let store = open(dir.path());
+        store.set_registries(Registries::read(&file).unwrap());
+        let pulled = pull(&store, &registry, ":v1").await;
+        assert_eq!(pulled.is_ok(), trusted, "{tls}: {pulled:?}");
+        assert!(trusted || pulled.unwrap_err().to_string().contains("name its `ca_file`"), "{tls}");
+    }
+}
+
+#[tokio::test]
 async fn plain_http_is_not_spoken_to_others() {
     let dir = tempfile::tempdir().unwrap();
     let registry = Registry::start().await;

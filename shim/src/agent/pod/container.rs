@@ -4,6 +4,7 @@ use k8s_openapi::jiff::Timestamp;
 
 use super::context::{ContainerContext, PodContext};
 use super::exit::timestamp;
+use super::image::Present;
 use super::phase::Which;
 use super::probe::Probes;
 use super::record::{Blocked, End, Record, Run};
@@ -49,9 +50,9 @@ async fn try_start(
     sandbox_id: &str,
     ip: &str,
 ) -> Result<Option<String>, Obstacle> {
-    let image_id = image::ensure(cx, record).await?;
+    let Present { id: image, image_id } = image::ensure(cx, record).await?;
     let attempt = record.restarts + u32::from(record.run.is_some());
-    let config = config::container(cx, attempt, &image_id, ip).await;
+    let config = config::container(cx, attempt, &image, ip).await;
     let config = config.map_err(|message| fail(cx, "CreateContainerConfigError", message))?;
     let id = create(cx, sandbox_id, config).await.map_err(|message| fail(cx, "CreateContainerError", message))?;
     cx.tell(EventType::Normal, "Created", "Container created");

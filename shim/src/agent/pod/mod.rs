@@ -1,5 +1,5 @@
 //! One pod. What decides is pure: `phase`, `status`, `condition`, `restart`, `health`, `env`, `volume`. What does is one
-//! file per thing it works on: `mount` and `token`, `sandbox`, `container` with its `config`, `image` and `probe`, `exit`,
+//! file per thing it works on: `mount` and `token`, `sandbox`, `container` with its `config`, `image` (as `keyring` lets it) and `probe`, `exit`,
 //! `stop`. The `worker` asks the first what to do, calls the others to do it, and `report`s.
 
 pub(crate) mod phase;
@@ -16,6 +16,7 @@ pub(crate) mod env;
 mod exit;
 mod health;
 mod image;
+mod keyring;
 mod mount;
 pub(crate) mod probe;
 pub(crate) mod quantity;

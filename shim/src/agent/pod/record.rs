@@ -73,6 +73,8 @@ pub(crate) struct Blocked {
 pub(crate) struct PullFailure {
     /// How often in a row.
     pub(crate) failures: u32,
+    /// kubectl's word for the last time.
+    pub(crate) reason: &'static str,
     /// Why, the last time.
     pub(crate) message: String,
     /// Not asked for before this moment again.

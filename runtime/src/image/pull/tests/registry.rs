@@ -13,8 +13,13 @@ use hyper::body::{Frame, Incoming};
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use parking_lot::Mutex;
+use rustls::ServerConfig;
+use rustls::crypto::ring;
+use rustls::pki_types::PrivateKeyDer;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
 
 use crate::image::blob::digest;
 
@@ -61,6 +66,22 @@ pub(super) struct State {
 
 impl Registry {
     pub(super) async fn start() -> Registry {
+        Self::start_with(None).await
+    }
+
+    /// With TLS; also its certificate.
+    pub(super) async fn start_with_tls() -> (Registry, String) {
+        let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+        let key = PrivateKeyDer::Pkcs8(made.signing_key.serialize_der().into());
+        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![made.cert.der().clone()], key);
+        (Self::start_with(Some(TlsAcceptor::from(Arc::new(config.unwrap())))).await, made.cert.pem())
+    }
+
+    async fn start_with(tls: Option<TlsAcceptor>) -> Registry {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let host = listener.local_addr().unwrap().to_string();
         let state = Arc::new(Mutex::new(State { knows_ranges: true, ..State::default() }));
@@ -68,15 +89,16 @@ impl Registry {
         tasks.spawn(async move {
             let mut connections = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
-                let (served, own) = (Arc::clone(&served), own.clone());
-                let service = service_fn(move |req: Request<Incoming>| {
-                    let (served, own) = (Arc::clone(&served), own.clone());
-                    async move { Ok::<_, Infallible>(answer(&served, &own, req).await) }
-                });
+                let (served, own, tls) = (Arc::clone(&served), own.clone(), tls.clone());
                 connections.spawn(async move {
-                    let _ = hyper::server::conn::http1::Builder::new()
-                        .serve_connection(TokioIo::new(stream), service)
-                        .await;
+                    match tls {
+                        None => serve(stream, served, own).await,
+                        Some(tls) => {
+                            if let Ok(stream) = tls.accept(stream).await {
+                                serve(stream, served, own).await;
+                            }
+                        }
+                    }
                 });
             }
         });
@@ -103,6 +125,14 @@ impl Registry {
     pub(super) fn count(&self, what: &str) -> usize {
         self.state.lock().seen.iter().filter(|line| line.contains(what)).count()
     }
+}
+
+async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, state: Arc<Mutex<State>>, own: String) {
+    let service = service_fn(move |req: Request<Incoming>| {
+        let (state, own) = (Arc::clone(&state), own.clone());
+        async move { Ok::<_, Infallible>(answer(&state, &own, req).await) }
+    });
+    let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
 }
 
 async fn answer(state: &Mutex<State>, own: &str, req: Request<Incoming>) -> Response<Body> {
