@@ -4,6 +4,7 @@ mod e2e;
 mod guests;
 mod push;
 mod registry;
+mod script;
 mod tidy;
 
 use std::path::PathBuf;
