@@ -16,6 +16,7 @@ use super::message::{
     PodSandboxStatus,
 };
 use super::record::{ContainerRecord, SandboxRecord};
+use super::sandbox::HostPorts;
 
 /// All sandboxes and containers, by id.
 #[derive(Debug, Default)]
@@ -35,6 +36,8 @@ pub(super) struct Sandbox {
     pub(super) created_at: i64,
     /// 0 while it is ready.
     pub(super) stopped_at: i64,
+    /// None once it was stopped.
+    pub(super) host_ports: HostPorts,
     /// In the order in which they were made.
     pub(super) containers: Vec<String>,
 }
@@ -107,6 +110,7 @@ impl Sandbox {
             ip,
             created_at: record.created_at,
             stopped_at: now,
+            host_ports: None,
             containers: Vec::new(),
         }
     }

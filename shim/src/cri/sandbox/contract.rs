@@ -3,7 +3,9 @@
 
 use crate::cri::error::Error;
 use crate::cri::message::security_profile::ProfileType;
-use crate::cri::message::{LinuxSandboxSecurityContext, NamespaceMode, PodSandboxConfig, SecurityProfile};
+use crate::cri::message::{
+    LinuxSandboxSecurityContext, NamespaceMode, PodSandboxConfig, PortMapping, Protocol, SecurityProfile,
+};
 
 /// The names that a RuntimeClass can give as its handler: the default, and ours on nodes that have others too.
 pub(in crate::cri) const HANDLERS: [&str; 2] = ["", "coracle"];
@@ -38,7 +40,7 @@ const RULES: &[Rule] = &[
         asked: |it| security(it).is_some_and(|it| it.run_as_group.is_some() && it.run_as_user.is_none()),
         why: "a group needs a user",
     },
-    Rule { what: "a host port", asked: |it| it.port_mappings.iter().any(|it| it.host_port != 0), why: LATER },
+    Rule { what: "a host port that is not TCP", asked: |it| it.port_mappings.iter().any(is_datagram_port), why: LATER },
     Rule { what: "a config for Windows", asked: |it| it.windows.is_some(), why: "this is no Windows" },
 ];
 
@@ -68,6 +70,10 @@ fn has_user_namespace(config: &PodSandboxConfig) -> bool {
     users.is_some_and(|it| it.mode != i32::from(NamespaceMode::Node))
 }
 
+fn is_datagram_port(mapping: &PortMapping) -> bool {
+    mapping.host_port != 0 && mapping.protocol != i32::from(Protocol::Tcp)
+}
+
 fn has_label(security: &LinuxSandboxSecurityContext) -> bool {
     security.selinux_options.as_ref().is_some_and(|it| *it != Default::default())
 }
@@ -82,9 +88,7 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
     use super::*;
-    use crate::cri::message::{
-        Int64Value, LinuxPodSandboxConfig, NamespaceOption, PortMapping, SeLinuxOption, UserNamespace,
-    };
+    use crate::cri::message::{Int64Value, LinuxPodSandboxConfig, NamespaceOption, SeLinuxOption, UserNamespace};
 
     fn with(security_context: LinuxSandboxSecurityContext) -> PodSandboxConfig {
         let linux = LinuxPodSandboxConfig { security_context: Some(security_context), ..Default::default() };
@@ -103,7 +107,8 @@ mod tests {
     fn each_rule_refuses_what_it_names() {
         let node = i32::from(NamespaceMode::Node);
         let sysctls = [("kernel.shm_rmid_forced".to_owned(), "1".to_owned())].into();
-        let port = PortMapping { container_port: 80, host_port: 80, ..Default::default() };
+        let protocol = i32::from(Protocol::Udp);
+        let port = PortMapping { container_port: 53, host_port: 53, protocol, ..Default::default() };
         let label = SeLinuxOption { level: "s0".to_owned(), ..Default::default() };
         let security = LinuxSandboxSecurityContext::default;
         let asked = [

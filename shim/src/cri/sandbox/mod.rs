@@ -2,6 +2,7 @@
 
 mod contract;
 mod list;
+mod ports;
 mod remove;
 mod run;
 mod stats;
@@ -11,6 +12,7 @@ mod update;
 
 pub(super) use contract::HANDLERS;
 pub(super) use list::list;
+pub(super) use ports::HostPorts;
 pub(super) use remove::remove;
 pub(super) use run::run;
 pub(super) use stats::{list_stats, stats};

@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 
-use super::contract;
+use super::{contract, ports};
 use crate::cri::error::Error;
 use crate::cri::message::{RunPodSandboxRequest, RunPodSandboxResponse};
 use crate::cri::record::{Durability, Kind};
@@ -20,6 +20,7 @@ pub(in crate::cri) async fn run(service: &Service, req: RunPodSandboxRequest) ->
         return Err(Error::Exhausted("the node's pod network has no free address".to_owned()));
     };
     let mut address = Address { service, ip: Some(ip) };
+    let host_ports = ports::open(service, ip, &config.port_mappings).await?;
     let id = service.new_id();
     let sandbox = Sandbox {
         group: Sandbox::group(&id, ip, &config),
@@ -29,6 +30,7 @@ pub(in crate::cri) async fn run(service: &Service, req: RunPodSandboxRequest) ->
         config,
         created_at: now(),
         stopped_at: 0,
+        host_ports,
         containers: Vec::new(),
     };
     let turn = service.records.turn().await;

@@ -19,6 +19,7 @@ pub(in crate::cri) async fn stop(
     };
     if sandbox.stopped_at == 0 {
         sandbox.stopped_at = now();
+        sandbox.host_ports = None;
         service.addresses.lock().give_back(sandbox.ip);
     }
     Ok(message::StopPodSandboxResponse {})

@@ -1,9 +1,12 @@
 //! From a sandbox to its removal: what each call promises of the next.
 
 use std::fs;
+use std::time::Duration;
 
 use futures::StreamExt as _;
 use shim::cri::message::*;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
 use tonic::Code;
 
 use super::Node;
@@ -152,4 +155,44 @@ async fn a_container_without_a_log_runs_all_the_same() {
     let status = node.until(&id, ContainerState::ContainerExited).await;
     assert_eq!((status.exit_code, status.log_path.as_str()), (0, ""));
     node.pods.remove_container(RemoveContainerRequest { container_id: id }).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_host_port_leads_to_the_sandbox_until_it_is_stopped() {
+    let mut node = Node::start().await;
+    // Free for a moment ago, which is as much as a test can know.
+    let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let mapping = PortMapping {
+        container_port: 8080,
+        host_port: free.port().into(),
+        host_ip: "127.0.0.1".to_owned(),
+        ..Default::default()
+    };
+    let config = PodSandboxConfig { port_mappings: vec![mapping], ..node.sandbox_config("ports") };
+    let req = RunPodSandboxRequest { config: Some(config), ..Default::default() };
+    let sandbox = node.pods.run_pod_sandbox(req.clone()).await.unwrap().into_inner().pod_sandbox_id;
+    let taken = node.pods.run_pod_sandbox(req).await.unwrap_err();
+    assert!(taken.message().starts_with(&format!("host port {free} cannot be opened")), "{}", taken.message());
+
+    // The test answers on the pod's address in its program's place.
+    let program = node.runtime.host_address("10.88.0.2:8080".parse().unwrap());
+    let program = TcpListener::bind(program).await.unwrap();
+    let mut client = TcpStream::connect(free).await.unwrap();
+    let (mut server, _) = program.accept().await.unwrap();
+    client.write_all(b"ping").await.unwrap();
+    let mut heard = [0; 4];
+    server.read_exact(&mut heard).await.unwrap();
+    assert_eq!(&heard, b"ping");
+
+    node.pods.stop_pod_sandbox(StopPodSandboxRequest { pod_sandbox_id: sandbox }).await.unwrap();
+    assert_eq!(server.read(&mut heard).await.unwrap_or(0), 0);
+    let mut refused = false;
+    for _ in 0..200 {
+        refused = TcpStream::connect(free).await.is_err();
+        if refused {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert!(refused, "nobody listens any more");
 }
