@@ -54,13 +54,14 @@ async fn pull(data_dir: &Path, arguments: PullArguments) -> Result<()> {
     let username = arguments.username.unwrap_or_default();
     let order = PullOrder { reference: arguments.reference.clone(), username, password };
     let display = Arc::new(Display::new());
-    let image = match images::ask_pull(data_dir, &order, |it| display.show(&it)).await? {
+    let context = || format!("pull `{}`", arguments.reference);
+    let image = match images::ask_pull(data_dir, &order, |it| display.show(&it)).await.with_context(context)? {
         Some(image) => image,
         None => {
             let store = Arc::new(open(data_dir)?);
             store.set_registries(registries(data_dir, arguments.registries.as_deref())?);
             let report = Report::to(move |it| display.show(&it));
-            store.pull(order.into_pull(report)).await?.into()
+            store.pull(order.into_pull(report)).await.with_context(context)?.into()
         }
     };
     println!("pulled {} ({}, {})", arguments.reference, short(&image.id), size(image.size_bytes));

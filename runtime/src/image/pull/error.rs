@@ -62,7 +62,21 @@ pub enum PullError {
     Refused(String),
     /// This machine's store failed, or refused what came.
     #[error("store the image")]
-    Store(#[from] ImageError),
+    Store(#[source] ImageError),
+}
+
+impl From<ImageError> for PullError {
+    fn from(err: ImageError) -> Self {
+        match err {
+            ImageError::NotAnImage(reason) => Self::Refused(reason),
+            ImageError::TooBig { .. } => Self::Refused(err.to_string()),
+            ImageError::Locked(_)
+            | ImageError::Newer { .. }
+            | ImageError::Reference(_)
+            | ImageError::Io { .. }
+            | ImageError::Damaged { .. } => Self::Store(err),
+        }
+    }
 }
 
 // === impl PullError ===

@@ -65,7 +65,10 @@ pub(crate) enum Form {
 /// Decides what `manifest` with `config` is; `name` is what its module is called if the image does not say.
 pub(crate) fn plan(name: &str, manifest: &Document, config: Config) -> Result<Plan, PullError> {
     let kind = manifest.config.as_ref().map(|it| it.media_type.as_str()).unwrap_or_default();
-    let platform = format!("{}/{}", config.os, config.architecture);
+    let platform = match (config.os.as_str(), config.architecture.as_str()) {
+        ("", "") => "no platform".to_owned(),
+        (os, architecture) => format!("{os}/{architecture}"),
+    };
     let execution = config.config.clone().unwrap_or_default();
     let module_path = module_path(name, &execution);
     let layers = layers(manifest, &config)?;

@@ -13,10 +13,10 @@ use crate::cri::service::Service;
 /// The id of the image that a reference leads to now.
 pub(in crate::cri) async fn pull(service: &Service, req: PullImageRequest) -> Result<PullImageResponse, Error> {
     let reference = req.image.unwrap_or_default().image;
-    if let Some(image) = super::resolve(service, &reference).await? {
-        if image.pinned || image.id == reference {
-            return Ok(PullImageResponse { image_ref: image.id });
-        }
+    if let Some(image) = super::resolve(service, &reference).await?
+        && (image.pinned || image.id == reference)
+    {
+        return Ok(PullImageResponse { image_ref: image.id });
     }
     let credential = req.auth.map(credential).transpose()?.unwrap_or_default();
     let pull = Pull { reference, credential, report: Report::default() };
