@@ -6,7 +6,7 @@ use std::process::Command;
 use anyhow::{Context as _, Result, bail};
 
 /// Folders whose children are guests, each a package of its own.
-const FOLDERS: &[&str] = &["examples", "runtime/tests/guests"];
+const FOLDERS: &[&str] = &["examples", "examples/images", "runtime/tests/guests"];
 const TARGET: &str = "wasm32-wasip2";
 
 /// Builds every guest below `root`, the repository's root.

@@ -1,0 +1,6 @@
+//! Files and directories.
+
+pub mod change;
+pub mod ls;
+pub mod open;
+pub mod stat;
