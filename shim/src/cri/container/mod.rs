@@ -4,6 +4,7 @@ mod contract;
 mod create;
 mod events;
 mod list;
+mod names;
 mod remove;
 mod reopen;
 mod spec;

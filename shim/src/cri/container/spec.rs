@@ -6,6 +6,7 @@ use std::sync::Arc;
 use runtime::{Group, MountSource, Spec};
 use serde::Deserialize;
 
+use super::names;
 use crate::cri::error::Error;
 use crate::cri::files::{FileSets, SCHEME};
 use crate::cri::message::{ContainerConfig, KeyValue, LinuxContainerResources, Mount, PodSandboxConfig, Protocol};
@@ -38,13 +39,15 @@ pub(super) fn spec(id: &str, image_id: &str, place: Place<'_>, config: &Containe
         env.push(text_variable(variable)?);
     }
     let log_path = log_path(place.sandbox, config)?;
+    let mut mounts = config.mounts.iter().map(|it| mount(place.files, it)).collect::<Result<Vec<_>, _>>()?;
+    mounts.extend(names::resolv_conf(place.sandbox, config));
     Ok(Spec {
         id: id.to_owned(),
         group: place.group,
         image: image_id.to_owned(),
         args: config.command.iter().chain(&config.args).cloned().collect(),
         env,
-        mounts: config.mounts.iter().map(|it| mount(place.files, it)).collect::<Result<_, _>>()?,
+        mounts,
         memory_bytes_max: memory_bytes(resources),
         cpu_millis_max: cpu_millis(resources),
         cpu_shares: cpu_shares(resources),

@@ -30,14 +30,14 @@ pub(in crate::cri) async fn start(
         Ok(instance) => {
             attempt.failure = None;
             note_start(service, &req.container_id, instance);
-            save(service, &req.container_id).await?;
+            save(service, &req.container_id).await;
             Ok(StartContainerResponse {})
         }
         Err(err) => {
             let err = Error::Start(err);
             attempt.failure = Some(err.to_string());
             drop(attempt);
-            save(service, &req.container_id).await?;
+            save(service, &req.container_id).await;
             Err(err)
         }
     }
@@ -107,11 +107,14 @@ fn note_start(service: &Service, id: &str, instance: Instance) {
     });
 }
 
-/// Writes the record of a container as it is now.
-async fn save(service: &Service, id: &str) -> Result<(), Error> {
+/// Writes the record of a container as it is now. Without it a restart finds one that was made and never started, which
+/// has been lost all the same.
+async fn save(service: &Service, id: &str) {
     let turn = service.records.turn().await;
     let record = || service.state.lock().containers.get(id).map(Container::record);
-    turn.write(Kind::Container, id, Durability::Kill, record).await
+    if let Err(err) = turn.write(Kind::Container, id, Durability::Kill, record).await {
+        tracing::error!(container = id, %err, "when it started is not on disk");
+    }
 }
 
 impl Service {
