@@ -233,7 +233,7 @@ fn command(shell: &mut Shell, args: &[String], streams: &Streams) -> io::Result<
             if known {
                 writeln!(streams.out.clone(), "{name}")?;
             }
-            done(shell, u8::from(!known))
+            done(shell, if known { 0 } else { applets::CODE_NOT_FOUND })
         }
         [name, rest @ ..] => match find(name) {
             Some(builtin) => builtin(shell, rest, streams),

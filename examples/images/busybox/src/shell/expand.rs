@@ -1,5 +1,6 @@
 //! Makes words of what was written: values, outputs and numbers in, split at spaces, matched with files.
 
+use std::borrow::Cow;
 use std::fs;
 use std::io;
 
@@ -61,7 +62,9 @@ impl Shell {
     /// Expands a word that is a pattern.
     pub fn marked(&mut self, word: &Word, streams: &Streams) -> io::Result<Marked> {
         let mut marked = Marked::new();
-        for piece in &word.0 {
+        let (home, pieces) = self.home(word);
+        marked.extend(home.chars().map(|sign| (sign, true)));
+        for piece in pieces.iter() {
             let (text, quoted) = match piece {
                 Piece::Text { text, quoted } => (text.clone(), *quoted),
                 Piece::Parameter { name, form, quoted } => (self.parameter(name, form, streams)?, *quoted),
@@ -74,7 +77,11 @@ impl Shell {
     }
 
     fn pieces(&mut self, word: &Word, streams: &Streams, fields: &mut Fields) -> io::Result<()> {
-        for piece in &word.0 {
+        let (home, pieces) = self.home(word);
+        if !home.is_empty() {
+            fields.push(&home, true);
+        }
+        for piece in pieces.iter() {
             match piece {
                 Piece::Text { text, quoted } => fields.push(text, *quoted),
                 Piece::Parameter { name, form: Form::Plain, quoted } if name == "@" || name == "*" && !quoted => {
@@ -100,6 +107,18 @@ impl Shell {
             }
         }
         Ok(())
+    }
+
+    /// What a bare `~` at a word's begin stands for, and the rest of the word.
+    fn home<'a>(&self, word: &'a Word) -> (String, Cow<'a, [Piece]>) {
+        if let [Piece::Text { text, quoted: false }, rest @ ..] = word.0.as_slice()
+            && let Some(after) = text.strip_prefix('~').filter(|after| after.starts_with('/') || after.is_empty())
+            && let Some(home) = self.value("HOME")
+        {
+            let after = Piece::Text { text: after.to_owned(), quoted: false };
+            return (home.to_owned(), Cow::Owned([&[after], rest].concat()));
+        }
+        (String::new(), Cow::Borrowed(&word.0))
     }
 
     /// `"$@"`: each argument stays a word.

@@ -14,8 +14,11 @@ use crate::files::open;
 const CODE_NOT_EXECUTABLE: u8 = 126;
 /// As a shell that dies of SIGPIPE.
 const CODE_PIPE_BROKE: u8 = 141;
-/// How much of a file is looked at to see that it is a script.
-const SCRIPT_MARK_BYTES: u64 = 64;
+/// How much of a file is looked at to see what it is.
+const MARK_BYTES: u64 = 64;
+const WASM_MARK: &[u8] = b"\0asm";
+/// Where commands are expected to be. A bare name is looked for in none other.
+const PROGRAM_FOLDERS: &[&str] = &["", "/bin/", "/sbin/", "/usr/bin/", "/usr/sbin/"];
 
 /// What comes after a command.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -171,26 +174,31 @@ impl Shell {
         exported.map(|(name, variable)| (name.clone(), variable.value.clone())).collect()
     }
 
-    /// Runs an applet, or a script by its path; its code.
+    /// Runs an applet by its name, or what is at a path; its code.
     pub fn program(&mut self, path: &str, args: &[String], env: &Env, streams: &Streams) -> u8 {
         let name = applets::name_of(path);
-        if applets::find(name).is_some() {
-            return applets::run(&mut Call { name, args, env, streams: streams.clone() });
-        }
-        if !path.contains('/') {
-            self.complain(format_args!("{path}: not found"), streams);
-            return CODE_NOT_FOUND;
-        }
-        match is_script(path, streams) {
-            Ok(true) => {
+        let known = applets::find(name).is_some();
+        let is_named = PROGRAM_FOLDERS.contains(&path.strip_suffix(".wasm").unwrap_or(path).trim_end_matches(name));
+        let kind = match kind_of(path, streams) {
+            // A bare name, or a host that does not show modules among an image's files.
+            Kind::Absent if is_named && known => Kind::Module,
+            kind => kind,
+        };
+        match kind {
+            Kind::Module if known => applets::run(&mut Call { name, args, env, streams: streams.clone() }),
+            Kind::Script => {
                 let words = [&[path.to_owned()], args].concat();
                 applets::run(&mut Call { name: "sh", args: &words, env, streams: streams.clone() })
             }
-            Ok(false) => {
-                self.complain(format_args!("{path}: an instance can run its own applets and scripts only"), streams);
+            Kind::Module => {
+                self.complain(format_args!("{path}: an instance cannot run another module"), streams);
                 CODE_NOT_EXECUTABLE
             }
-            Err(_) => {
+            Kind::Other => {
+                self.complain(format_args!("{path}: neither an applet nor a shell's script"), streams);
+                CODE_NOT_EXECUTABLE
+            }
+            Kind::Absent => {
                 self.complain(format_args!("{path}: not found"), streams);
                 CODE_NOT_FOUND
             }
@@ -215,10 +223,26 @@ impl Shell {
     }
 }
 
-fn is_script(path: &str, streams: &Streams) -> io::Result<bool> {
+/// What is at a path.
+enum Kind {
+    /// WebAssembly: this very component, if the name is an applet's.
+    Module,
+    Script,
+    Other,
+    Absent,
+}
+
+fn kind_of(path: &str, streams: &Streams) -> Kind {
+    if !path.contains('/') {
+        return Kind::Absent;
+    }
     let mut mark = Vec::new();
-    open::read(path, streams)?.take(SCRIPT_MARK_BYTES).read_to_end(&mut mark)?;
-    let first = mark.split(|byte| *byte == b'\n').next().unwrap_or_default();
-    let shell = String::from_utf8_lossy(first).trim().to_owned();
-    Ok(shell.starts_with("#!") && shell.ends_with("sh"))
+    let read = open::read(path, streams).and_then(|file| file.take(MARK_BYTES).read_to_end(&mut mark));
+    let first = mark.split(|byte| *byte == b'\n').next().unwrap_or_default().trim_ascii();
+    match read {
+        Err(err) if err.kind() == io::ErrorKind::NotFound => Kind::Absent,
+        Ok(_) if mark.starts_with(WASM_MARK) => Kind::Module,
+        Ok(_) if first.starts_with(b"#!") && first.ends_with(b"sh") => Kind::Script,
+        Ok(_) | Err(_) => Kind::Other,
+    }
 }

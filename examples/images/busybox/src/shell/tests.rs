@@ -54,6 +54,9 @@ fn codes_are_exact() {
     check("nosuch", "sh: nosuch: not found\n", 127);
     check("false", "", 1);
     check("sh -c 'exit 7'; exit $?", "", 7);
+    check("/sbin/nowhere/echo a", "sh: /sbin/nowhere/echo: not found\n", 127);
+    check("/nowhere/ls", "sh: /nowhere/ls: not found\n", 127);
+    check("/dev/null", "sh: /dev/null: neither an applet nor a shell's script\n", 126);
 }
 
 #[test]
@@ -61,6 +64,7 @@ fn words_are_quoted_and_split() {
     check("A='x  y'; echo $A \"$A\" '$A' \\$A", "x y x  y $A $A\n", 0);
     check("echo \"a\"'b'c", "abc\n", 0);
     check("printf '[%s]' \"\" $NONE ''", "[][]", 0);
+    check("unset NONE; HOME=/h; echo ~ ~/x '~' a~ ~b; X=~/y; echo $X", "/h /h/x ~ a~ ~b\n/h/y\n", 0);
     check("echo ${NONE:-x y} ${HOME:+set} ${#HOME}", "x y set 1\n", 0);
     check("F=a/b.tar.gz; echo ${F##*/} ${F%.gz} ${F%%.*} ${F#a}", "b.tar.gz a/b.tar a/b /b.tar.gz\n", 0);
     check("echo $(echo a; echo b) `echo c` \"$(printf 'd\\n\\n')\"", "a b c d\n", 0);
@@ -124,6 +128,17 @@ fn streams_are_redirected() {
     std::fs::remove_dir_all(&folder).unwrap();
     check("echo gone > /dev/null; nosuch > /dev/null 2>&1; echo $?", "127\n", 0);
     check("cat < /nowhere/at/all", "sh: /nowhere/at/all: No such file or directory\n", 1);
+}
+
+#[test]
+fn a_path_is_what_lies_there() {
+    let folder = std::env::temp_dir().join(format!("busybox-path-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("echo"), b"\0asm").unwrap();
+    std::fs::write(folder.join("cat"), "#!/bin/sh\necho \"script $1\"\n").unwrap();
+    let path = folder.display();
+    check(&format!("{path}/echo a; {path}/cat b"), "a\nscript b\n", 0);
+    std::fs::remove_dir_all(&folder).unwrap();
 }
 
 #[test]
