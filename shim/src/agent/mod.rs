@@ -5,6 +5,7 @@
 //! of the pod concerned, which `supervise` keeps at work. Beside it run the node's heartbeat (`node`), the table of Services (`services`), the host's way
 //! to them (`proxy`), what volumes show (`versions`) and the events (`recorder`). `serve` answers what the API server asks a kubelet.
 
+mod access;
 mod admit;
 mod affinity;
 mod config;
@@ -33,6 +34,7 @@ pub use run::Driver;
 
 use crate::cri::files::FileSets;
 use crate::cri::{Cri, Service};
+use access::Access;
 use node::Machine;
 use pod::downward::Facts;
 use pods::Pods;
@@ -42,6 +44,7 @@ use versions::Versions;
 
 /// What the parts of the agent share.
 pub struct Agent {
+    access: Access,
     config: Config,
     client: Client,
     cri: Arc<dyn Cri>,
@@ -61,6 +64,7 @@ impl Agent {
         let cri = Service::new(Arc::clone(&runtime), config.pod_cidr.network, config.pod_cidr.prefix_len);
         let (recorder, writer) = recorder::channel(client.clone(), config.node_name.clone());
         let agent = Arc::new(Self {
+            access: Access::open(&config.data_dir),
             machine: Machine::read(&config.node_name, runtime.programs_max()),
             files: Arc::clone(cri.files()),
             cri,

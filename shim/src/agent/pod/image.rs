@@ -10,6 +10,7 @@ use super::record::{PullFailure, Record};
 use super::restart;
 use super::source::{Names, secret_value};
 use super::worker::RETRY;
+use crate::agent::access::Verdict;
 use crate::agent::recorder::EventType;
 use crate::cri::Error;
 use crate::cri::message::{AuthConfig, Image, ImageSpec, ImageStatusRequest, PullImageRequest};
@@ -35,20 +36,45 @@ pub(super) async fn ensure(cx: ContainerContext<'_>, record: &mut Record) -> Res
         Err(err) => return Err(invalid_name(cx, &image, &err.to_string())),
     };
     let policy = cx.container.image_pull_policy.as_deref().unwrap_or("IfNotPresent");
-    if policy != "Always"
-        && let Some(found) = find(cx, &image).await
-    {
-        let message = format!("Container image \"{image}\" already present on machine and can be accessed by the pod");
-        cx.tell(EventType::Normal, "Pulled", &message);
-        return Ok(present(found, &reference));
+    let found = if policy == "Always" { None } else { find(cx, &image).await };
+    let may_have = match &found {
+        Some(found) => may_have(cx.pod, &found.id, &reference).await,
+        None => false,
+    };
+    match found {
+        Some(found) if may_have => {
+            let message =
+                format!("Container image \"{image}\" already present on machine and can be accessed by the pod");
+            cx.tell(EventType::Normal, "Pulled", &message);
+            Ok(present(found, &reference))
+        }
+        Some(_) if policy == "Never" => Err(never(
+            cx,
+            format!(
+                "Container image \"{image}\" is present with pull policy of Never but does not have the proper \
+                 credentials to access the image"
+            ),
+        )),
+        None if policy == "Never" => {
+            Err(never(cx, format!("Container image \"{image}\" is not present with pull policy of Never")))
+        }
+        Some(_) | None => pull(cx, record, &image, &reference).await,
     }
-    if policy == "Never" {
-        let message = format!("Container image \"{image}\" is not present with pull policy of Never");
-        cx.tell(EventType::Warning, "ErrImageNeverPull", &message);
-        cx.tell(EventType::Warning, "Failed", "Error: ErrImageNeverPull");
-        return Err(Obstacle { reason: "ErrImageNeverPull", message, until: Timestamp::now() + RETRY });
+}
+
+/// Whether the pod may have an image that is here without asking its registry.
+async fn may_have(cx: PodContext<'_>, id: &str, reference: &Reference) -> bool {
+    let access = &cx.agent.access;
+    match access.verdict(id) {
+        Verdict::Everyone => true,
+        Verdict::WhoHasThePassword => access.worked(id, &keyring(cx).await.for_image(reference)),
     }
-    pull(cx, record, &image, &reference).await
+}
+
+fn never(cx: ContainerContext<'_>, message: String) -> Obstacle {
+    cx.tell(EventType::Warning, "ErrImageNeverPull", &message);
+    cx.tell(EventType::Warning, "Failed", "Error: ErrImageNeverPull");
+    Obstacle { reason: "ErrImageNeverPull", message, until: Timestamp::now() + RETRY }
 }
 
 fn invalid_name(cx: ContainerContext<'_>, image: &str, err: &str) -> Obstacle {
@@ -78,9 +104,15 @@ async fn pull(
     }
     cx.tell(EventType::Normal, "Pulling", &format!("Pulling image \"{image}\""));
     let (reason, message) = match pull_as_each(cx, image, reference).await {
-        Ok(id) => {
+        Ok((id, credential)) => {
             record.pull = None;
-            return Ok(pulled(cx, id, image, reference, Timestamp::now().duration_since(now)).await);
+            let found = find(cx, &id).await.unwrap_or_else(|| Image { id, ..Default::default() });
+            // What was imported came from no registry, whoever asks.
+            if !found.pinned {
+                cx.pod.agent.access.note(&found.id, credential.as_ref());
+            }
+            tell_pulled(cx, image, found.size, Timestamp::now().duration_since(now));
+            return Ok(present(found, reference));
         }
         Err(failed) => failed,
     };
@@ -92,40 +124,32 @@ async fn pull(
     Err(Obstacle { reason, message, until: now + PULL_ERROR_SHOWN })
 }
 
-/// Tells that an image was fetched, and how long that took.
-async fn pulled(
-    cx: ContainerContext<'_>,
-    id: String,
-    image: &str,
-    reference: &Reference,
-    took: SignedDuration,
-) -> Present {
-    let found = find(cx, &id).await.unwrap_or_else(|| Image { id, ..Default::default() });
+fn tell_pulled(cx: ContainerContext<'_>, image: &str, size_bytes: u64, took: SignedDuration) {
     let took = go_duration(took.as_millis());
     let message = format!(
-        "Successfully pulled image \"{image}\" in {took} ({took} including waiting). Image size: {} bytes.",
-        found.size
+        "Successfully pulled image \"{image}\" in {took} ({took} including waiting). Image size: {size_bytes} bytes."
     );
     cx.tell(EventType::Normal, "Pulled", &message);
-    present(found, reference)
 }
 
-/// Asks as each of those that the pod has the password of, until one may have it; without any, as nobody.
+/// Asks as each of those that the pod has the password of, until one may have it; without any, as nobody. The image's id
+/// and who got it.
 async fn pull_as_each(
     cx: ContainerContext<'_>,
     image: &str,
     reference: &Reference,
-) -> Result<String, (&'static str, String)> {
+) -> Result<(String, Option<Credential>), (&'static str, String)> {
     let credentials = keyring(cx.pod).await.for_image(reference);
-    let auths: Vec<Option<AuthConfig>> = match credentials.is_empty() {
+    let askers: Vec<Option<Credential>> = match credentials.is_empty() {
         true => vec![None],
-        false => credentials.into_iter().map(auth).map(Some).collect(),
+        false => credentials.into_iter().map(Some).collect(),
     };
     let mut failed = (PULL_ERROR, Vec::new());
-    for auth in auths {
+    for credential in askers {
+        let auth = credential.clone().map(auth);
         let req = PullImageRequest { image: Some(spec(image)), auth, ..Default::default() };
         let (reason, message) = match cx.pod.agent.cri.pull_image(req).await {
-            Ok(pulled) => return Ok(pulled.image_ref),
+            Ok(pulled) => return Ok((pulled.image_ref, credential)),
             Err(err) => why(image, &err),
         };
         failed.0 = reason;
