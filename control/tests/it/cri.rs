@@ -167,3 +167,47 @@ async fn settled(runtime: &mut Runtime, ids: &[String]) -> Vec<ContainerStatus> 
     assert!(codes.iter().enumerate().all(|(number, well)| *well == (number % 3 != 2)), "{codes:?}");
     statuses
 }
+
+/// How often it is killed while containers are made, and after how many milliseconds.
+const KILLS: u64 = 6;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_acknowledged_is_never_forgotten() {
+    let folder = tempfile::tempdir().unwrap();
+    import(folder.path()).await;
+    let mut acknowledged: Vec<String> = Vec::new();
+    for round in 0..KILLS {
+        let mut runtime = Runtime::start(folder.path()).await;
+        let listed = runtime.client.pods.list_containers(ListContainersRequest::default()).await.unwrap().into_inner();
+        let known: Vec<String> = listed.containers.into_iter().map(|it| it.id).collect();
+        let forgotten: Vec<&String> = acknowledged.iter().filter(|id| !known.contains(id)).collect();
+        assert!(forgotten.is_empty(), "round {round}: {forgotten:?}");
+
+        let sandbox = sandbox(&mut runtime, folder.path(), u32::try_from(round).unwrap()).await;
+        let client = runtime.client.clone();
+        let maker = tokio::spawn(make_until_killed(client, sandbox));
+        tokio::time::sleep(std::time::Duration::from_millis(30 + 23 * round)).await;
+        runtime.kill().await;
+        acknowledged.extend(maker.await.unwrap());
+    }
+    assert!(acknowledged.len() > 10, "only {} containers were made", acknowledged.len());
+}
+
+/// Makes containers until the first error; answers with the acknowledged ones.
+async fn make_until_killed(mut client: Client, sandbox: String) -> Vec<String> {
+    let mut made = Vec::new();
+    for number in 0.. {
+        let config = ContainerConfig {
+            metadata: Some(ContainerMetadata { name: format!("c{number}"), attempt: 0 }),
+            image: Some(ImageSpec { image: IMAGE.to_owned(), ..ImageSpec::default() }),
+            ..ContainerConfig::default()
+        };
+        let req =
+            CreateContainerRequest { pod_sandbox_id: sandbox.clone(), config: Some(config), sandbox_config: None };
+        match client.pods.create_container(req).await {
+            Ok(response) => made.push(response.into_inner().container_id),
+            Err(_) => break,
+        }
+    }
+    made
+}

@@ -105,6 +105,23 @@ async fn a_container_that_does_not_start_has_ended_with_128() {
     assert!(!status.message.is_empty());
 }
 
+/// A kubelet gives up after its time; what it finds then must be something it can remove.
+#[tokio::test]
+async fn a_start_that_nobody_waits_for_has_failed() {
+    let mut node = Node::start().await;
+    let sandbox = node.sandbox("given-up").await;
+    // It needs seconds to compile.
+    node.runtime.images().import("example.local/actor:1", &crate::node::actor()).unwrap();
+    let id = node.create(&sandbox, node.config("actor")).await.unwrap();
+    let mut req = tonic::Request::new(StartContainerRequest { container_id: id.clone() });
+    req.metadata_mut().insert("grpc-timeout", "50m".parse().unwrap());
+    node.pods.start_container(req).await.unwrap_err();
+    let status = node.until(&id, ContainerState::ContainerExited).await;
+    assert_eq!((status.exit_code, status.reason.as_str()), (128, "StartError"));
+    assert_eq!(status.message, "the start was given up");
+    node.pods.remove_container(RemoveContainerRequest { container_id: id }).await.unwrap();
+}
+
 #[tokio::test]
 async fn events_tell_each_step_with_the_statuses_of_the_sandbox() {
     let mut node = Node::start().await;
