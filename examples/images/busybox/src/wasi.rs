@@ -1,8 +1,9 @@
 //! The only file that knows what it runs on: what std lacks on `wasm32-wasip2`, and what stands for it where tests run.
 //!
-//! Exit codes: WASI 0.2's `exit` takes a mere `result`, so `std::process::exit(7)` ends with 1 there. Its
-//! `exit-with-code` takes the code itself. WASI marks it unstable, but wasmtime's hosts, and with them Coracle's
-//! runtime, have it.
+//! Exit codes: this toolchain's libc knows WASI 0.2.0, whose `exit` takes a mere `result`, so `std::process::exit(7)`
+//! ends with 1. `exit-with-code` takes the code itself. It is stable since WASI 0.2.12, newer libcs call it
+//! (<https://github.com/WebAssembly/wasi-libc/issues/859>), and Coracle's runtime has it; once a pinned toolchain brings
+//! such a libc, `exit` here can be std's.
 
 #[cfg(target_family = "wasm")]
 pub use self::wasm::{enter_start_directory, exit, memory_bytes, relay, stdin};
