@@ -60,6 +60,11 @@ const RULES: &[Rule] = &[
     },
     Rule { what: "a mount with mapped ids", asked: |it| it.mounts.iter().any(maps_ids), why: NO_NAMESPACE },
     Rule {
+        what: "a recursively read-only mount that can be written or propagates",
+        asked: |it| it.mounts.iter().any(contradicts_itself),
+        why: "its parts contradict each other",
+    },
+    Rule {
         what: "a mount with options",
         asked: |it| it.mounts.iter().any(|it| !it.mount_options.is_empty()),
         why: NO_NAMESPACE,
@@ -121,6 +126,11 @@ fn is_localhost(config: &ContainerConfig, of: fn(&LinuxContainerSecurityContext)
 
 fn is_bidirectional(mount: &Mount) -> bool {
     mount.propagation == i32::from(MountPropagation::PropagationBidirectional)
+}
+
+fn contradicts_itself(mount: &Mount) -> bool {
+    let private = i32::from(MountPropagation::PropagationPrivate);
+    mount.recursive_read_only && (!mount.readonly || mount.propagation != private)
 }
 
 fn maps_ids(mount: &Mount) -> bool {

@@ -1,5 +1,6 @@
 //! What of a sandbox's config cannot be honored. Everything else is honored, or holds of itself: a pod without Linux
-//! namespaces has no privilege to drop.
+//! namespaces has no privilege to drop. A sandbox that is `privileged` only may have containers that are, and each of
+//! those is refused.
 
 use crate::cri::error::Error;
 use crate::cri::message::security_profile::ProfileType;
@@ -27,7 +28,6 @@ const RULES: &[Rule] = &[
         asked: |it| it.linux.as_ref().is_some_and(|it| !it.sysctls.is_empty()),
         why: NO_NAMESPACE,
     },
-    Rule { what: "privileged", asked: |it| security(it).is_some_and(|it| it.privileged), why: NO_PROCESS },
     Rule { what: "hostNetwork", asked: |it| on_node(it, |options| options.network), why: NO_NAMESPACE },
     Rule { what: "hostPID", asked: |it| on_node(it, |options| options.pid), why: NO_NAMESPACE },
     Rule { what: "hostIPC", asked: |it| on_node(it, |options| options.ipc), why: NO_NAMESPACE },
@@ -116,7 +116,6 @@ mod tests {
                 linux: Some(Box::new(LinuxPodSandboxConfig { sysctls, ..Default::default() })),
                 ..Default::default()
             },
-            with(LinuxSandboxSecurityContext { privileged: true, ..security() }),
             namespaces(NamespaceOption { network: node, ..Default::default() }),
             namespaces(NamespaceOption { pid: node, ..Default::default() }),
             namespaces(NamespaceOption { ipc: node, ..Default::default() }),
@@ -144,6 +143,7 @@ mod tests {
             run_as_group: Some(Int64Value { value: 1000 }),
             supplemental_groups: vec![7],
             readonly_rootfs: true,
+            privileged: true,
             selinux_options: Some(SeLinuxOption::default()),
             ..Default::default()
         };

@@ -58,6 +58,7 @@ fn each_rule_refuses_what_it_names() {
         within(NamespaceOption { pid: NamespaceMode::Target.into(), ..Default::default() }),
         mounting(Mount { propagation: MountPropagation::PropagationBidirectional.into(), ..Default::default() }),
         mounting(Mount { uid_mappings: vec![IdMapping::default()], ..Default::default() }),
+        mounting(Mount { recursive_read_only: true, ..Default::default() }),
         mounting(Mount { mount_options: vec!["noexec".to_owned()], ..Default::default() }),
         mounting(Mount { image: Some(Box::new(ImageSpec::default())), ..Default::default() }),
         ContainerConfig { windows: Some(Box::default()), ..config() },
@@ -97,6 +98,18 @@ fn what_holds_of_itself_is_accepted() {
         ..Default::default()
     }))
     .unwrap();
+}
+
+#[test]
+fn a_recursively_read_only_mount_is_private() {
+    let mount = |propagation: MountPropagation| Mount {
+        recursive_read_only: true,
+        readonly: true,
+        propagation: propagation.into(),
+        ..Default::default()
+    };
+    refuse(&mounting(mount(MountPropagation::PropagationPrivate))).unwrap();
+    refuse(&mounting(mount(MountPropagation::PropagationHostToContainer))).unwrap_err();
 }
 
 #[test]
