@@ -129,7 +129,12 @@ impl ImageStore {
         let name = reference.to_string();
         let here = tokio::task::spawn_blocking(move || store.resolve(&name)).await;
         let Some(image) = here.expect("reading the store does not panic")? else { return Ok(None) };
-        let answer = session.get(Method::HEAD, &manifest_part(reference), accepting(MANIFEST_TYPES)).await?;
+        let answer = match session.get(Method::HEAD, &manifest_part(reference), accepting(MANIFEST_TYPES)).await {
+            Ok(answer) => answer,
+            // It knows no `HEAD`: the manifest itself will tell.
+            Err(PullError::Answer { .. }) => return Ok(None),
+            Err(err) => return Err(err),
+        };
         let digest = answer.headers().get(CONTENT_DIGEST).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let name = format!("{}@{digest}", reference.repository());
         Ok(image.references.contains(&name).then_some(image))

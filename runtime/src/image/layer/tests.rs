@@ -12,7 +12,7 @@ pub(crate) type Item<'a> = (&'a str, u8, &'a str, &'a [u8]);
 
 /// A plain archive.
 pub(crate) fn archive(items: &[Item<'_>]) -> Vec<u8> {
-    let mut bytes: Vec<u8> = items.iter().flat_map(|item| member(item)).collect();
+    let mut bytes: Vec<u8> = items.iter().flat_map(member).collect();
     bytes.resize(bytes.len() + 1024, 0);
     bytes
 }

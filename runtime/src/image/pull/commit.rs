@@ -53,8 +53,10 @@ pub(super) async fn commit(
             plan.finish(files)
         });
         // A download that became files is of no more use, and one that is refused would be refused again.
-        for claim in claims.values() {
-            let _ = std::fs::remove_file(claim.path());
+        if image.is_ok() || go_on() {
+            for claim in claims.values() {
+                let _ = std::fs::remove_file(claim.path());
+            }
         }
         store.downloads.tidy();
         image

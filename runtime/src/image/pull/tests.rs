@@ -99,6 +99,17 @@ async fn an_artifact_is_pulled_once_and_then_only_asked_for() {
 }
 
 #[tokio::test]
+async fn a_registry_without_head_is_asked_for_the_manifest() {
+    let (dir, registry) = (tempfile::tempdir().unwrap(), Registry::start().await);
+    artifact(&registry, "v1", &module(b""));
+    registry.state.lock().knows_no_head = true;
+    let store = open(dir.path());
+    let image = pull(&store, &registry, ":v1").await.unwrap();
+    assert_eq!(pull(&store, &registry, ":v1").await.unwrap(), image);
+    assert_eq!(registry.count(&blob::digest(&module(b""))), 1);
+}
+
+#[tokio::test]
 async fn a_moved_tag_leads_to_the_new_image_and_the_old_one_keeps_its_digest() {
     let (dir, registry) = (tempfile::tempdir().unwrap(), Registry::start().await);
     artifact(&registry, "v1", &module(b""));

@@ -56,6 +56,7 @@ pub(super) struct State {
     /// Sends blobs from another host.
     pub(super) blobs_at: Option<String>,
     pub(super) knows_ranges: bool,
+    pub(super) knows_no_head: bool,
     /// `METHOD path` of every request, and its range.
     pub(super) seen: Vec<String>,
     /// `Authorization` of every request.
@@ -192,6 +193,9 @@ fn token(method: &Method, query: &str, authorization: &str, body: &Bytes) -> Res
 
 fn manifest(state: &State, method: &Method, reference: &str) -> Response<Body> {
     let Some(bytes) = state.manifests.get(reference) else { return not_found() };
+    if *method == Method::HEAD && state.knows_no_head {
+        return Response::builder().status(405).body(empty()).unwrap();
+    }
     let body = if *method == Method::HEAD { empty() } else { full(bytes.clone()) };
     Response::builder().header("docker-content-digest", digest(bytes)).body(body).unwrap()
 }
