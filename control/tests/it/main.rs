@@ -7,3 +7,4 @@ mod crash;
 mod cri;
 mod deploy;
 mod hostile;
+mod images;
