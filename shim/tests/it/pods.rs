@@ -119,12 +119,14 @@ async fn what_is_missing_is_waited_for() {
     let env = json!({"env": [{"name": "X", "valueFrom": {"configMapKeyRef": {"name": "absent", "key": "a"}}}]});
     let config = node.pod("config", "hello", env, json!({}));
     let reason = |it: &Value| it["status"]["containerStatuses"][0]["state"]["waiting"]["reason"].clone();
-    let pod = node.api.until(&absent, |it| it.is_some_and(|it| reason(it) == "ErrImagePull")).await.unwrap();
-    assert_eq!(
-        pod["status"]["containerStatuses"][0]["state"]["waiting"]["message"],
-        "image pull from a registry is not supported yet; import it with `coracle image import`: example.local/absent:1"
-    );
     node.api.until(&absent, |it| it.is_some_and(|it| reason(it) == "ImagePullBackOff")).await;
+    let history = node.api.history(&absent);
+    let failure = history
+        .iter()
+        .find(|it| ["ErrImagePull", "RegistryUnavailable"].contains(&reason(&it.object).as_str().unwrap_or_default()))
+        .unwrap();
+    let message = &failure.object["status"]["containerStatuses"][0]["state"]["waiting"]["message"];
+    assert!(message.as_str().unwrap().contains("example.local/absent:1"), "{message}");
     assert_eq!(
         node.ask("/containerLogs/ns/absent/c").await,
         (400, "container \"c\" in pod \"absent\" is waiting to start: trying and failing to pull image".to_owned())
