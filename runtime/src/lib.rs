@@ -22,6 +22,7 @@ mod exit;
 mod host;
 mod http;
 mod log;
+mod lookup;
 mod memory;
 mod module;
 mod network;

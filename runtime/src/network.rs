@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use parking_lot::RwLock;
 
 use crate::config::AddressMapping;
+use crate::lookup::{Lookup, Lookups, TooMany};
 use crate::spec::{Group, ServiceTable};
 
 /// The table that `Runtime::set_services` swaps; loaded per call, so that running programs see changes.
@@ -50,16 +51,17 @@ pub(crate) struct GroupNetwork {
     pub(crate) group: Arc<Group>,
     mapping: AddressMapping,
     services: Services,
+    lookups: Arc<Lookups>,
     next_endpoint: AtomicUsize,
 }
 
 impl GroupNetwork {
-    pub(crate) fn new(group: Arc<Group>, mapping: AddressMapping, services: Services) -> Self {
+    pub(crate) fn new(group: Arc<Group>, mapping: AddressMapping, services: Services, lookups: Arc<Lookups>) -> Self {
         // Programs that dial only once must not all dial the same endpoint.
         let mut hasher = DefaultHasher::new();
         group.id.hash(&mut hasher);
         let first = hasher.finish() as usize;
-        Self { group, mapping, services, next_endpoint: AtomicUsize::new(first) }
+        Self { group, mapping, services, lookups, next_endpoint: AtomicUsize::new(first) }
     }
 
     /// What the host binds when a program binds `wanted`.
@@ -122,6 +124,11 @@ impl GroupNetwork {
             candidates(&name, &self.group.namespace).into_iter().find_map(|name| table.names.get(&name).cloned());
         found.map_or_else(Vec::new, |addresses| addresses.to_vec())
     }
+
+    /// Asks the host's resolver for a name that the cluster does not have.
+    pub(crate) fn ask(&self, name: &str) -> Result<Lookup, TooMany> {
+        self.lookups.ask(&self.group.id, name)
+    }
 }
 
 /// The names of the table that `name` may mean, in the order of a pod's search list. The table has no cluster domain.
@@ -166,7 +173,7 @@ mod tests {
             udp: HashMap::new(),
             names: HashMap::from([("web.default".to_owned(), ["10.43.0.1".parse().unwrap()].into())]),
         };
-        GroupNetwork::new(Arc::new(group), mapping, Arc::new(RwLock::new(Arc::new(table))))
+        GroupNetwork::new(Arc::new(group), mapping, Arc::new(RwLock::new(Arc::new(table))), Arc::default())
     }
 
     fn dial(network: &GroupNetwork, wanted: &str) -> Result<String, Refused> {

@@ -17,12 +17,13 @@ use crate::http::serve;
 use crate::image::{Entry, ImageError, ImageStore, Manifest};
 use crate::instance::{Instance, Life};
 use crate::log::Log;
+use crate::lookup::Lookups;
 use crate::memory::MemoryAccount;
 use crate::module::{self, Module, Modules};
 use crate::network::{GroupNetwork, Services};
 use crate::place::{Place, Unclaimed, programs_max};
 use crate::program::Program;
-use crate::spec::{ServiceTable, Spec, StartError};
+use crate::spec::{Group, ServiceTable, Spec, StartError};
 
 /// The runtime of one process.
 #[derive(Debug)]
@@ -30,6 +31,7 @@ pub struct Runtime {
     images: Arc<ImageStore>,
     modules: Modules,
     services: Services,
+    lookups: Arc<Lookups>,
     mapping: AddressMapping,
     ticker: Ticker,
     shares: Arc<Shares>,
@@ -73,6 +75,7 @@ impl Runtime {
             images: Arc::new(images),
             modules,
             services: Arc::new(RwLock::default()),
+            lookups: Arc::default(),
             mapping: config.address_mapping,
             ticker,
             shares: Arc::default(),
@@ -172,6 +175,10 @@ impl Runtime {
         })
     }
 
+    fn network(&self, group: Arc<Group>) -> GroupNetwork {
+        GroupNetwork::new(group, self.mapping, Arc::clone(&self.services), Arc::clone(&self.lookups))
+    }
+
     fn program(&self, spec: Spec, manifest: &Manifest, path: String, module: Arc<Module>, place: Place) -> Program {
         let memory = MemoryAccount::new(spec.memory_bytes_max);
         let cpu = CpuAccount::new(spec.cpu_millis_max, spec.cpu_shares, Arc::clone(&self.shares));
@@ -188,7 +195,7 @@ impl Runtime {
             args,
             env,
             tree: Tree::new(spec.mounts, files).map(Arc::new),
-            network: Arc::new(GroupNetwork::new(spec.group, self.mapping, Arc::clone(&self.services))),
+            network: Arc::new(self.network(spec.group)),
             log: Arc::new(Log::new(spec.log_path)),
             running: self.ticker.running(),
             _place: place,

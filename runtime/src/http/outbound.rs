@@ -101,8 +101,9 @@ async fn lookup(network: &GroupNetwork, host: &str) -> Result<IpAddr, Error> {
         return Ok(*ip);
     }
     let unknown = || Error::DnsError { rcode: Some("NXDOMAIN".to_owned()), info_code: None };
-    let mut found = tokio::net::lookup_host((host, 0)).await.map_err(|_| unknown())?;
-    found.next().map(|address| address.ip()).ok_or_else(unknown)
+    let lookup = network.ask(host).map_err(|err| Error::InternalError(Some(err.to_string())))?;
+    let found = lookup.await.map_err(|_| unknown())?;
+    found.first().copied().ok_or_else(unknown)
 }
 
 /// A request to the server itself, not to a proxy, names only the path.

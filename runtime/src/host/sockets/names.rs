@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use tokio::sync::oneshot;
+use futures::FutureExt;
 use wasmtime::component::{Linker, Resource};
 use wasmtime_wasi::async_trait;
 use wasmtime_wasi::p2::bindings::sockets::network::{ErrorCode, Network};
@@ -10,18 +10,29 @@ use wasmtime_wasi::p2::{DynPollable, Pollable, SocketResult};
 
 use super::{GroupSockets, SocketsView, view};
 use crate::host::bindings::wasi::sockets::ip_name_lookup::{self, Host, HostResolveAddressStream, IpAddress};
+use crate::lookup::Lookup;
 use crate::state::State;
 
-/// Addresses that one name gives at most.
-const ADDRESSES_MAX: usize = 64;
 const NAME_BYTES_MAX: usize = 253;
 
-/// An answer that is there, or on its way.
+/// An answer that is there, or on its way; the lookup ends with the stream, which ends with the instance.
 #[derive(Debug)]
 #[expect(unreachable_pub, reason = "the generated bindings re-export it")]
-pub enum Addresses {
+pub struct Addresses(Answer);
+
+#[derive(Debug)]
+enum Answer {
     Found(std::vec::IntoIter<IpAddr>),
-    Asked(oneshot::Receiver<Vec<IpAddr>>),
+    Asked(Lookup),
+    /// Every later look says so too.
+    Unknown,
+}
+
+impl Answer {
+    /// What the resolver said; a lookup that failed found nothing.
+    fn of(found: Vec<IpAddr>) -> Self {
+        if found.is_empty() { Self::Unknown } else { Self::Found(found.into_iter()) }
+    }
 }
 
 pub(super) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
@@ -36,31 +47,30 @@ impl Host for SocketsView<'_> {
             return Err(ErrorCode::InvalidArgument.into());
         }
         let found = self.own.network.resolve(&name);
-        let addresses = match found.is_empty() {
-            false => Addresses::Found(found.into_iter()),
+        let answer = match found.is_empty() {
+            false => Answer::of(found),
             // Without a dot it can only be a name of the cluster, and the cluster does not have it.
             true if !name.contains('.') || name.ends_with(".cluster.local") => {
                 return Err(ErrorCode::NameUnresolvable.into());
             }
-            true => Addresses::Asked(ask(name)),
+            // The guest's libc says EAI_AGAIN: try again later.
+            true => Answer::Asked(self.own.network.ask(&name).map_err(|_| ErrorCode::TemporaryResolverFailure)?),
         };
-        Ok(self.inner.table.push(addresses)?)
+        Ok(self.inner.table.push(Addresses(answer))?)
     }
 }
 
 impl HostResolveAddressStream for SocketsView<'_> {
     fn resolve_next_address(&mut self, stream: Resource<Addresses>) -> SocketResult<Option<IpAddress>> {
-        let addresses = self.inner.table.get_mut(&stream)?;
-        if let Addresses::Asked(answer) = addresses {
-            match answer.try_recv() {
-                Ok(found) => *addresses = Addresses::Found(found.into_iter()),
-                Err(oneshot::error::TryRecvError::Empty) => return Err(ErrorCode::WouldBlock.into()),
-                Err(oneshot::error::TryRecvError::Closed) => return Err(ErrorCode::NameUnresolvable.into()),
-            }
+        let Addresses(answer) = self.inner.table.get_mut(&stream)?;
+        if let Answer::Asked(lookup) = answer {
+            let Some(found) = lookup.now_or_never() else { return Err(ErrorCode::WouldBlock.into()) };
+            *answer = Answer::of(found.unwrap_or_default());
         }
-        match addresses {
-            Addresses::Found(found) => Ok(found.next().map(IpAddress::from)),
-            Addresses::Asked(_) => Err(ErrorCode::WouldBlock.into()),
+        match answer {
+            Answer::Found(found) => Ok(found.next().map(IpAddress::from)),
+            Answer::Asked(_) => Err(ErrorCode::WouldBlock.into()),
+            Answer::Unknown => Err(ErrorCode::NameUnresolvable.into()),
         }
     }
 
@@ -77,24 +87,9 @@ impl HostResolveAddressStream for SocketsView<'_> {
 #[async_trait]
 impl Pollable for Addresses {
     async fn ready(&mut self) {
-        if let Self::Asked(answer) = self {
-            *self = match answer.await {
-                Ok(found) => Self::Found(found.into_iter()),
-                // The sender is gone for good, so every later look says so too.
-                Err(_) => Self::Asked(oneshot::channel().1),
-            };
+        if let Answer::Asked(lookup) = &mut self.0 {
+            let found = lookup.await;
+            self.0 = Answer::of(found.unwrap_or_default());
         }
     }
-}
-
-/// Asks the host's resolver. The task ends with the lookup, which the system bounds.
-fn ask(name: String) -> oneshot::Receiver<Vec<IpAddr>> {
-    let (answer, heard) = oneshot::channel();
-    tokio::spawn(async move {
-        if let Ok(found) = tokio::net::lookup_host((name.as_str(), 0)).await {
-            // The guest may have stopped waiting.
-            let _ = answer.send(found.take(ADDRESSES_MAX).map(|address| address.ip()).collect());
-        }
-    });
-    heard
 }
