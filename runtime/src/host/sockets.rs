@@ -5,6 +5,15 @@
 //! Everything that takes or gives an address is decorated here, so that no program binds an address but its group's, or
 //! reaches one that the network refuses. Everything else is forwarded.
 
+/// Leaves the methods of an interface that take and give no address to the built-in host.
+macro_rules! forward {
+    ($interface:ident for $resource:ty: $($name:ident($($arg:ident: $ty:ty),*) -> $result:ty;)*) => { $(
+        fn $name(&mut self, resource: $resource $(, $arg: $ty)*) -> $result {
+            $interface::$name(&mut self.inner, resource $(, $arg)*)
+        }
+    )* }
+}
+
 pub(crate) mod names;
 mod tcp;
 mod udp;

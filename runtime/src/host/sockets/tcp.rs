@@ -14,14 +14,6 @@ use crate::network::Protocol;
 type Socket = Resource<TcpSocket>;
 type Streams = (Resource<DynInputStream>, Resource<DynOutputStream>);
 
-macro_rules! forward {
-    ($($name:ident($($arg:ident: $ty:ty),*) -> $result:ty;)*) => { $(
-        fn $name(&mut self, socket: Socket $(, $arg: $ty)*) -> $result {
-            HostTcpSocket::$name(&mut self.inner, socket $(, $arg)*)
-        }
-    )* }
-}
-
 impl Host for SocketsView<'_> {}
 
 impl HostTcpSocket for SocketsView<'_> {
@@ -105,7 +97,7 @@ impl HostTcpSocket for SocketsView<'_> {
         HostTcpSocket::drop(&mut self.inner, socket)
     }
 
-    forward! {
+    forward! { HostTcpSocket for Socket:
         finish_bind() -> SocketResult<()>;
         finish_connect() -> SocketResult<Streams>;
         finish_listen() -> SocketResult<()>;

@@ -24,14 +24,6 @@ impl SocketsView<'_> {
     }
 }
 
-macro_rules! forward {
-    ($($name:ident($($arg:ident: $ty:ty),*) -> $result:ty;)*) => { $(
-        fn $name(&mut self, socket: Socket $(, $arg: $ty)*) -> $result {
-            HostUdpSocket::$name(&mut self.inner, socket $(, $arg)*)
-        }
-    )* }
-}
-
 impl Host for SocketsView<'_> {}
 
 impl HostUdpSocket for SocketsView<'_> {
@@ -67,7 +59,7 @@ impl HostUdpSocket for SocketsView<'_> {
         Ok(self.own.seen_peer(host.into()).into())
     }
 
-    forward! {
+    forward! { HostUdpSocket for Socket:
         finish_bind() -> SocketResult<()>;
         address_family() -> wasmtime::Result<IpAddressFamily>;
         unicast_hop_limit() -> SocketResult<u8>;
@@ -94,18 +86,16 @@ impl HostIncomingDatagramStream for SocketsView<'_> {
         Ok(datagrams)
     }
 
-    fn subscribe(&mut self, stream: Resource<IncomingDatagramStream>) -> wasmtime::Result<Resource<DynPollable>> {
-        HostIncomingDatagramStream::subscribe(&mut self.inner, stream)
-    }
-
-    fn drop(&mut self, stream: Resource<IncomingDatagramStream>) -> wasmtime::Result<()> {
-        HostIncomingDatagramStream::drop(&mut self.inner, stream)
+    forward! { HostIncomingDatagramStream for Resource<IncomingDatagramStream>:
+        subscribe() -> wasmtime::Result<Resource<DynPollable>>;
+        drop() -> wasmtime::Result<()>;
     }
 }
 
 impl HostOutgoingDatagramStream for SocketsView<'_> {
-    fn check_send(&mut self, stream: Resource<OutgoingDatagramStream>) -> SocketResult<u64> {
-        HostOutgoingDatagramStream::check_send(&mut self.inner, stream)
+    forward! { HostOutgoingDatagramStream for Resource<OutgoingDatagramStream>:
+        check_send() -> SocketResult<u64>;
+        subscribe() -> wasmtime::Result<Resource<DynPollable>>;
     }
 
     fn send(
@@ -119,10 +109,6 @@ impl HostOutgoingDatagramStream for SocketsView<'_> {
             }
         }
         HostOutgoingDatagramStream::send(&mut self.inner, stream, datagrams)
-    }
-
-    fn subscribe(&mut self, stream: Resource<OutgoingDatagramStream>) -> wasmtime::Result<Resource<DynPollable>> {
-        HostOutgoingDatagramStream::subscribe(&mut self.inner, stream)
     }
 
     async fn drop(&mut self, stream: Resource<OutgoingDatagramStream>) -> wasmtime::Result<()> {
