@@ -1,6 +1,7 @@
 //! HTTP on both sides of a component: requests that it serves, requests that it sends.
 
 pub(crate) mod outbound;
+mod pace;
 pub(crate) mod request;
 pub(crate) mod serve;
 

@@ -9,9 +9,8 @@ use crate::cpu::CpuAccount;
 use crate::memory::MemoryAccount;
 use crate::spec::{Exit, ExitReason, Stats};
 
-/// As a shell reports SIGKILL and SIGTERM.
+/// As a shell reports SIGKILL.
 pub(crate) const CODE_KILLED: i32 = 137;
-pub(crate) const CODE_TERMINATED: i32 = 143;
 
 /// A program that was started. Clones are handles on the same program; dropping the last does not stop it.
 #[derive(Clone, Debug)]
@@ -142,7 +141,7 @@ impl Exit {
         Self { code: CODE_KILLED, reason: ExitReason::Stopped, message: String::new() }
     }
 
-    pub(crate) fn drained() -> Self {
-        Self { code: CODE_TERMINATED, reason: ExitReason::Stopped, message: String::new() }
+    pub(crate) fn completed() -> Self {
+        Self { code: 0, reason: ExitReason::Completed, message: String::new() }
     }
 }

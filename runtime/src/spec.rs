@@ -115,24 +115,28 @@ pub enum LogStream {
 /// How a program ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Exit {
-    /// 0 to 255; 137 when killed, 143 when it heeded a request to stop by ending.
+    /// 0 to 255; 137 when killed. A server that was asked to stop and finished what was under way ended with 0.
+    ///
+    /// `wasi:cli/exit.exit` says only success or failure, and the libc of WASI 0.2 calls it for every `exit(n)`: 0 stays
+    /// 0, anything else arrives as 1. So it is for modules of preview 1, which the preview 1 adapter leads there. A
+    /// component that needs its code kept calls `wasi:cli/exit.exit-with-code`.
     pub code: i32,
     /// Why.
     pub reason: ExitReason,
-    /// For people: a Wasm backtrace after a trap, the limit after running out of memory.
+    /// For people, the cause first: what trapped and then where, or the limit after running out of memory.
     pub message: String,
 }
 
 /// Why a program ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ExitReason {
-    /// It returned 0.
+    /// It returned 0, or had nothing left to do when it was asked to stop.
     Completed,
     /// It returned something else, or trapped.
     Error,
     /// It wanted more memory than its limit.
     OutOfMemory,
-    /// It was stopped.
+    /// It was killed.
     Stopped,
 }
 

@@ -24,6 +24,7 @@ use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
 use crate::cpu::{Meter, Metered};
 use crate::exit;
 use crate::http::ResponseBody;
+use crate::http::pace::PacedBody;
 use crate::program::Program;
 use crate::spec::{Exit, ExitReason, LogStream};
 use crate::state::{self, State};
@@ -158,7 +159,7 @@ async fn live(
 async fn run(server: &Server, req: Request<Incoming>, answer: Answer, meter: Arc<Meter>) -> wasmtime::Result<()> {
     server.program.life.cpu.paid().await;
     let mut store = state::store(&server.program, meter);
-    let req = store.data_mut().http().new_incoming_request(Scheme::Http, req)?;
+    let req = store.data_mut().http().new_incoming_request(Scheme::Http, req.map(PacedBody::new))?;
     let out = store.data_mut().http().new_response_outparam(answer)?;
     let proxy = server.pre.instantiate_async(&mut store).await?;
     proxy.wasi_http_incoming_handler().call_handle(&mut store, req, out).await

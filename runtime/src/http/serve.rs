@@ -3,6 +3,7 @@
 //! # Guarantees
 //! - When `start` returns, the listener is bound and the component was instantiated once.
 //! - Connections, requests at once and requests that wait are bounded; what is over the bound hears 503.
+//! - A client that does not send its header, its body or read its answer is cut off, see `pace`.
 //! - On stop the listener closes first, then what is under way is finished.
 
 use std::convert::Infallible;
@@ -23,6 +24,7 @@ use wasmtime_wasi_http::p2::bindings::ProxyPre;
 use crate::command::cannot_start;
 use crate::cpu::Metered;
 use crate::exit;
+use crate::http::pace::PacedWrites;
 use crate::http::request::{self, Server};
 use crate::instance::{Life, Phase};
 use crate::program::Program;
@@ -74,7 +76,7 @@ async fn live(listener: TcpListener, server: Arc<Server>) {
     let exit = tokio::select! {
         biased;
         () = life.killed() => Exit::killed(),
-        () = serve(listener, &server, &life) => Exit::drained(),
+        () = serve(listener, &server, &life) => Exit::completed(),
     };
     server.end();
     server.program.log.finish();
@@ -131,7 +133,7 @@ async fn connection(
         .header_read_timeout(HEADER_TIMEOUT)
         .max_headers(HEADERS_MAX)
         .max_buf_size(CONNECTION_BUFFER_BYTES_MAX)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(PacedWrites::new(stream)), service);
     if let Err(err) = watcher.watch(connection).await {
         tracing::debug!(%err, "a connection broke");
     }

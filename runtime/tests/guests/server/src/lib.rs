@@ -58,9 +58,18 @@ impl Guest for Server {
                 answer(out, &format!("call {calls}"));
             }
             "/large" => answer(out, &"x".repeat(1 << 20)),
+            "/endless" => endless(out),
             _ => answer(out, "ok"),
         }
     }
+}
+
+fn endless(out: ResponseOutparam) {
+    let response = OutgoingResponse::new(Fields::new());
+    let body = response.body().expect("the body was not taken yet");
+    ResponseOutparam::set(out, Ok(response));
+    let stream = body.write().expect("the stream was not taken yet");
+    while stream.blocking_write_and_flush(&[b'x'; 4096]).is_ok() {}
 }
 
 fn answer(out: ResponseOutparam, text: &str) {
