@@ -1,6 +1,6 @@
 //! Decides what the end of a guest means: exit code, reason and message.
 
-use wasmtime::Trap;
+use wasmtime::{Trap, WasmBacktrace};
 use wasmtime_wasi::I32Exit;
 
 use crate::instance::CODE_KILLED;
@@ -11,6 +11,8 @@ use crate::spec::{Exit, ExitReason};
 const CODE_ABORTED: i32 = 134;
 const CODE_ARITHMETIC: i32 = 136;
 const CODE_BAD_MEMORY: i32 = 139;
+/// The innermost frames say where; the rest is how a program always gets there.
+const FRAMES_MAX: usize = 8;
 /// Kubernetes keeps no more of a termination message.
 const MESSAGE_BYTES_MAX: usize = 4096;
 
@@ -32,7 +34,7 @@ pub(crate) fn of_error(err: &wasmtime::Error) -> Exit {
         return Exit { code: CODE_KILLED, reason: ExitReason::OutOfMemory, message: over.to_string() };
     }
     let code = err.downcast_ref().map_or(CODE_ABORTED, of_trap);
-    Exit { code, reason: ExitReason::Error, message: truncated(format!("{err:?}")) }
+    Exit { code, reason: ExitReason::Error, message: truncated(message(err)) }
 }
 
 /// What a panic of ours below a guest means.
@@ -55,6 +57,29 @@ fn of_trap(trap: &Trap) -> i32 {
         }
         _ => CODE_ABORTED,
     }
+}
+
+/// The cause first, because lists show only how a message begins; then what failed for it, then where.
+fn message(err: &wasmtime::Error) -> String {
+    let backtrace = err.downcast_ref::<WasmBacktrace>();
+    let text = backtrace.map(ToString::to_string).unwrap_or_default();
+    let mut causes: Vec<String> = err.chain().map(ToString::to_string).filter(|cause| *cause != text).collect();
+    causes.reverse();
+    let cause = causes.join("; ");
+    match backtrace.map_or(0, |backtrace| backtrace.frames().len()) {
+        0 => cause,
+        // The text's own first line is a heading, and after the frames may come a note for developers of hosts.
+        frames => format!("{cause}\n{}", located(text.lines().skip(1).take(frames))),
+    }
+}
+
+fn located<'a>(frames: impl Iterator<Item = &'a str>) -> String {
+    let frames: Vec<&str> = frames.collect();
+    let mut text = format!("wasm backtrace:\n{}", frames[..frames.len().min(FRAMES_MAX)].join("\n"));
+    if frames.len() > FRAMES_MAX {
+        text += &format!("\n  and {} more", frames.len() - FRAMES_MAX);
+    }
+    text
 }
 
 fn truncated(mut message: String) -> String {
@@ -82,6 +107,15 @@ mod tests {
             let exit = of_run(result);
             assert_eq!((exit.code, exit.reason), (code, reason), "{}", exit.message);
         }
+    }
+
+    #[test]
+    fn the_cause_comes_first_and_frames_are_few() {
+        let failed = wasmtime::format_err!("disk full").context("write a file");
+        assert_eq!(message(&failed), "disk full; write a file");
+        let frames: Vec<String> = (0..10).map(|number| format!("  {number}: f")).collect();
+        let text = located(frames.iter().map(String::as_str));
+        assert!(text.starts_with("wasm backtrace:\n  0: f\n") && text.ends_with("  7: f\n  and 2 more"), "{text}");
     }
 
     #[test]

@@ -59,7 +59,10 @@ async fn exit_codes_and_traps_are_told_apart() {
     assert_eq!((exit.code, exit.reason), (42, ExitReason::Error));
     let (exit, printed) = node.act(&["panic"]).await;
     assert_eq!((exit.code, exit.reason), (134, ExitReason::Error));
-    assert!(exit.message.contains("unreachable") && exit.message.contains("wasm backtrace"), "{}", exit.message);
+    let mut lines = exit.message.lines();
+    assert_eq!(lines.next(), Some("wasm trap: wasm `unreachable` instruction executed"));
+    assert_eq!(lines.next(), Some("wasm backtrace:"));
+    assert!((1..=9).contains(&lines.count()), "{}", exit.message);
     assert!(printed.contains("as told"), "{printed}");
     let (exit, _) = node.act(&["recurse"]).await;
     assert_eq!((exit.code, exit.reason), (139, ExitReason::Error), "{}", exit.message);
