@@ -16,7 +16,7 @@ use crate::host::filesystem::tree::Tree;
 use crate::http::serve;
 use crate::image::{Entry, ImageError, ImageStore, Manifest};
 use crate::instance::{Instance, Life};
-use crate::log::Log;
+use crate::log::{Log, Writer};
 use crate::lookup::Lookups;
 use crate::memory::MemoryAccount;
 use crate::module::{self, Module, Modules};
@@ -32,6 +32,7 @@ pub struct Runtime {
     modules: Modules,
     services: Services,
     lookups: Arc<Lookups>,
+    logs: Arc<Writer>,
     mapping: AddressMapping,
     ticker: Ticker,
     shares: Arc<Shares>,
@@ -76,6 +77,7 @@ impl Runtime {
             modules,
             services: Arc::new(RwLock::default()),
             lookups: Arc::default(),
+            logs: Writer::start().map_err(io("start the thread of logs"))?,
             mapping: config.address_mapping,
             ticker,
             shares: Arc::default(),
@@ -135,8 +137,9 @@ impl Runtime {
         let manifest = self.manifest(&spec.image)?;
         let path = choose_module(&manifest, &spec.args)?;
         let module = self.module(&manifest, &path).await?;
+        let log = self.log(&spec).await?;
         let address = SocketAddr::new(spec.group.ip, spec.http_port);
-        let program = Arc::new(self.program(spec, &manifest, path, Arc::clone(&module), place));
+        let program = Arc::new(self.program(spec, &manifest, path, Arc::clone(&module), log, place));
         let unclaimed = Unclaimed::new(Arc::clone(&program.life));
         match &module.entry {
             module::Entry::Command(pre) => command::start(program, pre.clone()).await?,
@@ -175,11 +178,27 @@ impl Runtime {
         })
     }
 
+    async fn log(&self, spec: &Spec) -> Result<Arc<Log>, StartError> {
+        let log = Log::create(spec.log_path.clone(), Arc::clone(&self.logs)).await;
+        log.map_err(|err| StartError::Failed {
+            operation: format!("create log file `{}`", spec.log_path.display()),
+            source: err.into(),
+        })
+    }
+
     fn network(&self, group: Arc<Group>) -> GroupNetwork {
         GroupNetwork::new(group, self.mapping, Arc::clone(&self.services), Arc::clone(&self.lookups))
     }
 
-    fn program(&self, spec: Spec, manifest: &Manifest, path: String, module: Arc<Module>, place: Place) -> Program {
+    fn program(
+        &self,
+        spec: Spec,
+        manifest: &Manifest,
+        path: String,
+        module: Arc<Module>,
+        log: Arc<Log>,
+        place: Place,
+    ) -> Program {
         let memory = MemoryAccount::new(spec.memory_bytes_max);
         let cpu = CpuAccount::new(spec.cpu_millis_max, spec.cpu_shares, Arc::clone(&self.shares));
         let files = self.image_files(manifest);
@@ -196,7 +215,7 @@ impl Runtime {
             env,
             tree: Tree::new(spec.mounts, files).map(Arc::new),
             network: Arc::new(self.network(spec.group)),
-            log: Arc::new(Log::new(spec.log_path)),
+            log,
             running: self.ticker.running(),
             _place: place,
         }

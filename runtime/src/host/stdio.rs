@@ -1,13 +1,15 @@
 //! wasi:cli streams: output goes to the program's log, with no task and no buffer per stream; input is closed.
+//!
+//! # Guarantees
+//! A guest writes no more than it was permitted, so that the log's bounds are bounds.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use bytes::Bytes;
 use tokio::io::AsyncWrite;
 use wasmtime_wasi::async_trait;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
-use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
+use wasmtime_wasi::p2::{OutputStream, Pollable, StreamError, StreamResult};
 
 use crate::log::{CHUNK_BYTES_MAX, Log};
 use crate::spec::LogStream;
@@ -17,21 +19,18 @@ use crate::spec::LogStream;
 pub(crate) struct Output {
     log: Arc<Log>,
     stream: LogStream,
+    permitted_bytes: usize,
 }
 
 impl Output {
     pub(crate) fn new(log: Arc<Log>, stream: LogStream) -> Self {
-        Self { log, stream }
+        Self { log, stream, permitted_bytes: 0 }
     }
 
-    async fn within_rate(&self) {
-        loop {
-            let wait = self.log.wait_for(Instant::now());
-            if wait.is_zero() {
-                return;
-            }
-            tokio::time::sleep(wait).await;
-        }
+    async fn permitted(&mut self) -> usize {
+        self.log.room().await;
+        self.permitted_bytes = CHUNK_BYTES_MAX;
+        self.permitted_bytes
     }
 }
 
@@ -55,6 +54,8 @@ impl StdoutStream for Output {
 #[async_trait]
 impl OutputStream for Output {
     fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
+        let left = self.permitted_bytes.checked_sub(bytes.len());
+        self.permitted_bytes = left.ok_or_else(|| StreamError::trap("wrote more than `check-write` permitted"))?;
         self.log.write(self.stream, &bytes);
         Ok(())
     }
@@ -64,17 +65,17 @@ impl OutputStream for Output {
     }
 
     fn check_write(&mut self) -> StreamResult<usize> {
-        Ok(self.log.permit())
+        self.permitted_bytes = self.log.permit();
+        Ok(self.permitted_bytes)
     }
 
     async fn write_ready(&mut self) -> StreamResult<usize> {
-        self.within_rate().await;
-        Ok(CHUNK_BYTES_MAX)
+        Ok(self.permitted().await)
     }
 
     // The default waits once more after the write, and gives up if others always print first.
     async fn blocking_write_and_flush(&mut self, bytes: Bytes) -> StreamResult<()> {
-        self.within_rate().await;
+        self.permitted().await;
         self.write(bytes)
     }
 }
@@ -82,6 +83,6 @@ impl OutputStream for Output {
 #[async_trait]
 impl Pollable for Output {
     async fn ready(&mut self) {
-        self.within_rate().await;
+        self.permitted().await;
     }
 }

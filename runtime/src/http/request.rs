@@ -149,8 +149,8 @@ async fn live(
         () = client_left => {}
         result = run => match result {
             Ok(Ok(())) => {}
-            Ok(Err(err)) => report(&server.program, &exit::of_error(&err)),
-            Err(_) => report(&server.program, &exit::of_panic()),
+            Ok(Err(err)) => report(&server, &exit::of_error(&err)).await,
+            Err(_) => report(&server, &exit::of_panic()).await,
         },
     }
     drop(permit);
@@ -166,12 +166,16 @@ async fn run(server: &Server, req: Request<Incoming>, answer: Answer, meter: Arc
 }
 
 /// The person who reads the program's log is who can mend it.
-fn report(program: &Program, exit: &Exit) {
+async fn report(server: &Server, exit: &Exit) {
     let what = match exit.reason {
         ExitReason::OutOfMemory => "a request was ended",
         ExitReason::Completed | ExitReason::Error | ExitReason::Stopped => "a request failed",
     };
-    program.log.write(LogStream::Stderr, format!("{what}: {}\n", exit.message).as_bytes());
+    let log = &server.program.log;
+    tokio::select! {
+        () = server.ended.cancelled() => {}
+        () = log.room() => log.write(LogStream::Stderr, format!("{what}: {}\n", exit.message).as_bytes()),
+    }
 }
 
 /// HTTP/1.0 clients may leave out the host, which the component's request must have.

@@ -79,7 +79,8 @@ async fn live(listener: TcpListener, server: Arc<Server>) {
         () = serve(listener, &server, &life) => Exit::completed(),
     };
     server.end();
-    server.program.log.finish();
+    server.idle().await;
+    server.program.log.finish().await;
     drop(server);
     life.advance(Phase::Ended(exit));
 }
