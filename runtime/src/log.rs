@@ -54,6 +54,8 @@ struct State {
     due: Option<Instant>,
     /// Lines that the writer has not taken yet. Memory only while there are any.
     lines: Vec<u8>,
+    /// Those lines, and those that the writer has taken and not written yet.
+    unwritten_bytes: usize,
     /// Whether the writer has the log in its queue, or has taken lines and not written them yet.
     queued: bool,
 }
@@ -150,11 +152,13 @@ impl Log {
         if !wait.is_zero() {
             return Some(Obstacle::Rate(wait));
         }
-        (state.lines.len() >= BUFFERED_BYTES_MAX || self.writer.is_full()).then_some(Obstacle::Disk)
+        (state.unwritten_bytes >= BUFFERED_BYTES_MAX || self.writer.is_full()).then_some(Obstacle::Disk)
     }
 
     fn hand_over(self: &Arc<Self>, state: &mut State, lines_before: usize) {
-        self.writer.took(state.lines.len() - lines_before);
+        let taken = state.lines.len() - lines_before;
+        state.unwritten_bytes += taken;
+        self.writer.took(taken);
         if !state.lines.is_empty() && !state.queued {
             state.queued = true;
             self.writer.queue(Arc::clone(self));
@@ -171,6 +175,7 @@ impl Log {
         }
         let more = {
             let mut state = self.state.lock();
+            state.unwritten_bytes -= lines.len();
             state.queued = !state.lines.is_empty();
             state.queued
         };
@@ -278,7 +283,7 @@ mod tests {
             printed += 1;
         }
         assert_eq!(log.permit(), 0);
-        assert!(log.state.lock().lines.len() < BUFFERED_BYTES_MAX + 2 * line.len());
+        assert!(log.state.lock().unwritten_bytes < BUFFERED_BYTES_MAX + 2 * line.len());
 
         let reader = std::thread::spawn(move || {
             let (mut text, mut chunk) = (Vec::new(), [0; 4096]);
