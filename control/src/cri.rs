@@ -1,6 +1,7 @@
 //! `coracle cri`: the runtime alone behind CRI on a unix socket, for a kubelet, crictl or critest.
 
 use std::fs::DirBuilder;
+use std::net::Ipv4Addr;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,8 +13,8 @@ use shim::agent::network::{self, Bind, Cidr, Network};
 use shim::cri::message::{
     ContainerFilter, ContainerState, ContainerStateValue, ListContainersRequest, StopContainerRequest,
 };
-use shim::cri::{Cri, Service, Setup, socket};
-use tokio::net::UnixListener;
+use shim::cri::{Cri, Service, Setup, socket, stream};
+use tokio::net::{TcpListener, UnixListener};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -51,14 +52,14 @@ pub(crate) async fn run(args: args::Cri) -> Result<()> {
         })
         .to_string(),
     };
-    let cri: Arc<dyn Cri> = Service::open(runtime.clone(), setup).context("open the service")?;
+    let service = Service::open(runtime.clone(), setup).context("open the service")?;
     let listener = socket::bind(&args.socket)?;
     info!(socket = %args.socket.display(), root = %root.display(), "CRI is served");
 
     let shutdown = CancellationToken::new();
     let commands = serve_commands(root, LocalNode::without_agent(runtime, network), shutdown.clone());
     tokio::select! {
-        served = serve(listener, cri.clone(), shutdown.clone()) => served?,
+        served = serve(listener, service.clone(), shutdown.clone()) => served?,
         () = commands => {}
         () = settle() => {}
         _ = terminate.recv() => {}
@@ -66,7 +67,7 @@ pub(crate) async fn run(args: args::Cri) -> Result<()> {
     }
     info!("stopping");
     shutdown.cancel();
-    if tokio::time::timeout(STOP_PATIENCE, stop_containers(&*cri)).await.is_err() {
+    if tokio::time::timeout(STOP_PATIENCE, stop_containers(&*service)).await.is_err() {
         warn!("some containers did not end in time");
     }
     // Whoever connects now should hear that nobody is there.
@@ -74,12 +75,17 @@ pub(crate) async fn run(args: args::Cri) -> Result<()> {
     Ok(())
 }
 
-/// Serves CRI beside everything else that a process does.
+/// Serves CRI beside everything else that a process does, with the streams of exec, attach and port-forward on loopback.
 ///
 /// # Errors
-/// When the listener breaks.
-pub(crate) async fn serve(listener: UnixListener, cri: Arc<dyn Cri>, shutdown: CancellationToken) -> Result<()> {
-    socket::serve(listener, cri, shutdown).await.context("serve CRI")
+/// When a listener cannot be had, or breaks.
+pub(crate) async fn serve(listener: UnixListener, service: Arc<Service>, shutdown: CancellationToken) -> Result<()> {
+    let streams = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.context("listen for streams")?;
+    tokio::try_join!(
+        async { socket::serve(listener, service.clone(), shutdown.clone()).await.context("serve CRI") },
+        async { stream::serve(streams, service.clone(), shutdown.clone()).await.context("serve streams") },
+    )?;
+    Ok(())
 }
 
 fn make_root(root: &Path) -> Result<PathBuf> {

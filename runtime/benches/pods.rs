@@ -136,7 +136,7 @@ fn spec(image: &str, dir: &Path, number: u32) -> Spec {
         cpu_millis_max: Some(500),
         cpu_shares: 2,
         http_port: 8080,
-        log_path: dir.join(format!("logs/{number}.log")),
+        log_path: Some(dir.join(format!("logs/{number}.log"))),
     }
 }
 

@@ -40,7 +40,7 @@ async fn live(
     if exit.reason == ExitReason::Error && !exit.message.is_empty() {
         tracing::info!(program = %program.life.id, code = exit.code, "a program failed");
     }
-    program.log.finish().await;
+    program.streams.finish().await;
     let life = Arc::clone(&program.life);
     // Whoever hears of the end finds everything given back.
     drop(program);

@@ -1,13 +1,15 @@
 //! The caller's handle on a running program, and the life of it: running, stopping, killed, ended.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use tokio::sync::watch;
 
 use crate::cpu::CpuAccount;
 use crate::memory::MemoryAccount;
+use crate::program::Program;
 use crate::spec::{Exit, ExitReason, Stats};
+use crate::stdio::Listener;
 
 /// As a shell reports SIGKILL.
 pub(crate) const CODE_KILLED: i32 = 137;
@@ -16,11 +18,18 @@ pub(crate) const CODE_KILLED: i32 = 137;
 #[derive(Clone, Debug)]
 pub struct Instance {
     life: Arc<Life>,
+    // Gone when it has ended.
+    program: Weak<Program>,
 }
 
 impl Instance {
-    pub(crate) fn new(life: Arc<Life>) -> Self {
-        Self { life }
+    pub(crate) fn new(program: &Arc<Program>) -> Self {
+        Self { life: Arc::clone(&program.life), program: Arc::downgrade(program) }
+    }
+
+    /// What runs, while it does.
+    pub(crate) fn program(&self) -> Option<Arc<Program>> {
+        self.program.upgrade()
     }
 
     /// The id that its spec gave it.
@@ -55,6 +64,16 @@ impl Instance {
         }
         self.life.advance(Phase::Killed);
         self.wait().await
+    }
+
+    /// Ends it without asking, and without waiting for its end.
+    pub fn kill(&self) {
+        self.life.advance(Phase::Killed);
+    }
+
+    /// Hears what it prints from now on. `None` if it has ended, or many listen already.
+    pub fn listen(&self) -> Option<Listener> {
+        self.program()?.streams.listen()
     }
 
     /// What it uses now; what it had used once it has ended.
@@ -106,8 +125,8 @@ pub(crate) struct Life {
 }
 
 impl Life {
-    pub(crate) fn new(id: String, memory: MemoryAccount, cpu: CpuAccount) -> Self {
-        Self { id, memory: Arc::new(memory), cpu: Arc::new(cpu), phase: watch::Sender::new(Phase::Running) }
+    pub(crate) fn new(id: String, memory: Arc<MemoryAccount>, cpu: Arc<CpuAccount>) -> Self {
+        Self { id, memory, cpu, phase: watch::Sender::new(Phase::Running) }
     }
 
     /// Moves forward; moving back is nothing.

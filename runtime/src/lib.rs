@@ -11,13 +11,16 @@ pub mod image;
 pub mod instance;
 pub mod runtime;
 pub mod spec;
+pub mod stdio;
 
+mod argv;
 mod artifact;
 mod command;
 #[cfg(feature = "compiler")]
 mod compile;
 mod cpu;
 mod engine;
+mod exec;
 mod exit;
 mod host;
 mod http;
@@ -40,3 +43,4 @@ pub use runtime::{OpenError, Runtime};
 pub use spec::{
     Exit, ExitReason, File, FileSet, Group, LogStream, Mount, MountSource, ServiceTable, Spec, StartError, Stats,
 };
+pub use stdio::{Listener, Stdio};

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::cpu::Running;
-use crate::instance::{Instance, Life, Phase};
+use crate::instance::Instance;
+use crate::program::Program;
 use crate::spec::StartError;
 
 /// Mappings of one command: memory, stack, guards, image. The kernel bounds them per process.
@@ -16,24 +17,23 @@ const MAPPINGS_MAX_DEFAULT: usize = 65_530;
 /// A program whose caller has no handle yet; if the caller goes away, so does the program.
 pub(crate) struct Unclaimed {
     // Invariant: there until it is claimed, which consumes it.
-    life: Option<Arc<Life>>,
+    instance: Option<Instance>,
 }
 
 impl Unclaimed {
-    pub(crate) fn new(life: Arc<Life>) -> Self {
-        Self { life: Some(life) }
+    pub(crate) fn new(program: &Arc<Program>) -> Self {
+        Self { instance: Some(Instance::new(program)) }
     }
 
     pub(crate) fn claim(mut self) -> Instance {
-        let life = self.life.take().expect("claiming consumes it");
-        Instance::new(life)
+        self.instance.take().expect("claiming consumes it")
     }
 }
 
 impl Drop for Unclaimed {
     fn drop(&mut self) {
-        if let Some(life) = &self.life {
-            life.advance(Phase::Killed);
+        if let Some(instance) = &self.instance {
+            instance.kill();
         }
     }
 }

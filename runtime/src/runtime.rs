@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use parking_lot::RwLock;
 
+use crate::argv;
 use crate::artifact::{Artifacts, CompileError};
 use crate::command;
 use crate::config::{AddressMapping, Config};
@@ -24,6 +25,7 @@ use crate::network::{GroupNetwork, Services};
 use crate::place::{Place, Unclaimed, programs_max};
 use crate::program::Program;
 use crate::spec::{Group, ServiceTable, Spec, StartError};
+use crate::stdio::{Stdio, Streams};
 
 /// The runtime of one process.
 #[derive(Debug)]
@@ -128,19 +130,27 @@ impl Runtime {
         Ok(())
     }
 
-    /// Starts a program. When this returns, a command has a running instance and a server has a bound listener.
+    /// Starts a program whose input is closed. When this returns, a command has a running instance and a server has a bound listener.
     ///
     /// # Errors
     /// See `StartError`. Cancellation safe: a program whose start nobody waits for any more is killed.
     pub async fn start(&self, spec: Spec) -> Result<Instance, StartError> {
-        let place = Place::take(&self.live, self.programs_max, self.ticker.running())?;
+        self.start_with(spec, Stdio::default()).await
+    }
+
+    /// Starts a program with streams of its own.
+    ///
+    /// # Errors
+    /// As `start`.
+    pub async fn start_with(&self, spec: Spec, stdio: Stdio) -> Result<Instance, StartError> {
+        let place = self.place()?;
         let manifest = self.manifest(&spec.image)?;
-        let path = choose_module(&manifest, &spec.args)?;
+        let path = argv::of_program(&manifest, &spec.args, &env(&manifest, &spec))?;
         let module = self.module(&manifest, &path).await?;
-        let log = self.log(&spec).await?;
+        let streams = Streams::new(self.log(&spec).await?, stdio);
         let address = SocketAddr::new(spec.group.ip, spec.http_port);
-        let program = Arc::new(self.program(spec, &manifest, path, Arc::clone(&module), log, place));
-        let unclaimed = Unclaimed::new(Arc::clone(&program.life));
+        let program = Arc::new(self.program(spec, &manifest, path, Arc::clone(&module), streams, place));
+        let unclaimed = Unclaimed::new(&program);
         match &module.entry {
             module::Entry::Command(pre) => command::start(program, pre.clone()).await?,
             module::Entry::Server(pre) => serve::start(program, pre.clone(), address).await?,
@@ -148,7 +158,11 @@ impl Runtime {
         Ok(unclaimed.claim())
     }
 
-    fn manifest(&self, image: &str) -> Result<Manifest, StartError> {
+    pub(crate) fn place(&self) -> Result<Place, StartError> {
+        Place::take(&self.live, self.programs_max, self.ticker.running())
+    }
+
+    pub(crate) fn manifest(&self, image: &str) -> Result<Manifest, StartError> {
         let failed = |source: ImageError| StartError::Failed {
             operation: format!("read image `{image}`"),
             source: source.into(),
@@ -167,7 +181,7 @@ impl Runtime {
         manifest.files.iter().map(blob).collect()
     }
 
-    async fn module(&self, manifest: &Manifest, path: &str) -> Result<Arc<Module>, StartError> {
+    pub(crate) async fn module(&self, manifest: &Manifest, path: &str) -> Result<Arc<Module>, StartError> {
         let entry = manifest.files.get(path).ok_or_else(|| StartError::NoModule(path.to_owned()))?;
         let module = self.modules.get(&entry.digest, &self.images.blob_path(&entry.digest)).await;
         module.map_err(|err| match err {
@@ -178,10 +192,11 @@ impl Runtime {
         })
     }
 
-    async fn log(&self, spec: &Spec) -> Result<Arc<Log>, StartError> {
-        let log = Log::create(spec.log_path.clone(), Arc::clone(&self.logs)).await;
-        log.map_err(|err| StartError::Failed {
-            operation: format!("create log file `{}`", spec.log_path.display()),
+    async fn log(&self, spec: &Spec) -> Result<Option<Arc<Log>>, StartError> {
+        let Some(path) = &spec.log_path else { return Ok(None) };
+        let log = Log::create(path.clone(), Arc::clone(&self.logs)).await;
+        log.map(Some).map_err(|err| StartError::Failed {
+            operation: format!("create log file `{}`", path.display()),
             source: err.into(),
         })
     }
@@ -196,86 +211,41 @@ impl Runtime {
         manifest: &Manifest,
         path: String,
         module: Arc<Module>,
-        log: Arc<Log>,
+        streams: Streams,
         place: Place,
     ) -> Program {
-        let memory = MemoryAccount::new(spec.memory_bytes_max);
-        let cpu = CpuAccount::new(spec.cpu_millis_max, spec.cpu_shares, Arc::clone(&self.shares));
+        let memory = Arc::new(MemoryAccount::new(spec.memory_bytes_max));
+        let cpu = Arc::new(CpuAccount::new(spec.cpu_millis_max, spec.cpu_shares, Arc::clone(&self.shares)));
         let files = self.image_files(manifest);
-        let mut env = manifest.env.clone();
-        for (name, value) in spec.env {
-            env.retain(|(other, _)| *other != name);
-            env.push((name, value));
-        }
+        let env = env(manifest, &spec);
         let args = if spec.args.is_empty() { default_args(manifest, path) } else { spec.args };
         Program {
+            image: spec.image,
             life: Arc::new(Life::new(spec.id, memory, cpu)),
             module,
             args,
             env,
             tree: Tree::new(spec.mounts, files).map(Arc::new),
             network: Arc::new(self.network(spec.group)),
-            log,
+            streams: Arc::new(streams),
             running: self.ticker.running(),
             _place: place,
         }
     }
 }
 
-/// Which module argv means: the one that its first word names, else the entrypoint, else the only one.
-fn choose_module(manifest: &Manifest, args: &[String]) -> Result<String, StartError> {
-    let is_module = |path: &String| manifest.files.get(path).is_some_and(|entry| entry.wasm);
-    let absolute = |word: &String| if word.starts_with('/') { word.clone() } else { format!("/{word}") };
-    if let Some(named) = args.first().map(absolute).filter(&is_module) {
-        return Ok(named);
+/// The image's environment, with the spec's over it.
+fn env(manifest: &Manifest, spec: &Spec) -> Vec<(String, String)> {
+    let mut env = manifest.env.clone();
+    for (name, value) in &spec.env {
+        env.retain(|(other, _)| other != name);
+        env.push((name.clone(), value.clone()));
     }
-    if let Some(entrypoint) = manifest.entrypoint.first().map(absolute) {
-        return if is_module(&entrypoint) { Ok(entrypoint) } else { Err(StartError::NoModule(entrypoint)) };
-    }
-    let mut modules = manifest.files.iter().filter(|(_, entry)| entry.wasm).map(|(path, _)| path);
-    match (modules.next(), modules.next()) {
-        (Some(only), None) => Ok(only.clone()),
-        (Some(_), Some(_)) | (None, _) => {
-            let word = args.first().cloned().unwrap_or_default();
-            Err(StartError::NoModule(format!("`{word}` is none of the image's modules, and it has no entrypoint")))
-        }
-    }
+    env
 }
 
 /// The image's own words, of which the first is at least the module's name.
 fn default_args(manifest: &Manifest, path: String) -> Vec<String> {
     let rest = manifest.entrypoint.iter().skip(1).chain(&manifest.cmd);
     std::iter::once(path).chain(rest.cloned()).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-    use super::*;
-
-    fn manifest(paths: &[&str], entrypoint: &[&str]) -> Manifest {
-        let entry = |path: &str| Entry { digest: String::new(), size_bytes: 0, wasm: path.ends_with(".wasm") };
-        Manifest {
-            files: paths.iter().map(|path| ((*path).to_owned(), entry(path))).collect::<BTreeMap<_, _>>(),
-            entrypoint: entrypoint.iter().map(|word| (*word).to_owned()).collect(),
-            ..Manifest::default()
-        }
-    }
-
-    #[test]
-    fn argv_chooses_the_module() {
-        let both = ["/a.wasm", "/b.wasm", "/c.txt"];
-        for (paths, entrypoint, args, chosen) in [
-            (&["/a.wasm"][..], &[][..], &[][..], "/a.wasm"),
-            (&["/a.wasm"], &[], &["serve"], "/a.wasm"),
-            (&both, &["/b.wasm"], &["/a.wasm", "x"], "/a.wasm"),
-            (&both, &["/b.wasm"], &["a.wasm"], "/a.wasm"),
-            (&both, &["b.wasm"], &["/c.txt"], "/b.wasm"),
-        ] {
-            let args: Vec<String> = args.iter().map(|word: &&str| (*word).to_owned()).collect();
-            assert_eq!(choose_module(&manifest(paths, entrypoint), &args).unwrap(), chosen, "{args:?}");
-        }
-        assert!(matches!(choose_module(&manifest(&both, &[]), &[]), Err(StartError::NoModule(_))));
-        assert!(matches!(choose_module(&manifest(&both, &["/c.txt"]), &[]), Err(StartError::NoModule(_))));
-    }
 }

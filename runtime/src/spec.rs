@@ -46,7 +46,7 @@ pub struct Spec {
     /// Where a `wasi:http` component listens, on the group's address.
     pub http_port: u16,
     /// The CRI log file that its output is appended to.
-    pub log_path: PathBuf,
+    pub log_path: Option<PathBuf>,
 }
 
 /// A directory or file in a program's file system.
@@ -157,6 +157,9 @@ pub enum StartError {
         /// What is wrong with it.
         reason: String,
     },
+    /// The program that a command was meant for has ended.
+    #[error("program `{0}` does not run")]
+    Ended(String),
     /// The machine has no room for it.
     #[error("out of resources: {0}")]
     Exhausted(String),

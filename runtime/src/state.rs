@@ -12,7 +12,7 @@ use crate::cpu::{self, Meter};
 use crate::host::filesystem::FilesView;
 use crate::host::filesystem::tree::Tree;
 use crate::host::sockets::{self, Sockets};
-use crate::host::stdio::Output;
+use crate::host::stdio::{Input, Output};
 use crate::http::outbound::Outbound;
 use crate::memory::Limiter;
 use crate::program::Program;
@@ -91,8 +91,9 @@ fn wasi(program: &Program) -> WasiCtx {
     builder
         .args(&program.args)
         .envs(&program.env)
-        .stdout(Output::new(Arc::clone(&program.log), LogStream::Stdout))
-        .stderr(Output::new(Arc::clone(&program.log), LogStream::Stderr))
+        .stdin(Input::new(Arc::clone(&program.streams)))
+        .stdout(Output::new(Arc::clone(&program.streams), LogStream::Stdout))
+        .stderr(Output::new(Arc::clone(&program.streams), LogStream::Stderr))
         .max_random_size(RANDOM_BYTES_MAX);
     sockets::permit(&mut builder, program.network.host_ip());
     builder.build()

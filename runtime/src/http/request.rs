@@ -171,10 +171,10 @@ async fn report(server: &Server, exit: &Exit) {
         ExitReason::OutOfMemory => "a request was ended",
         ExitReason::Completed | ExitReason::Error | ExitReason::Stopped => "a request failed",
     };
-    let log = &server.program.log;
+    let streams = &server.program.streams;
     tokio::select! {
         () = server.ended.cancelled() => {}
-        () = log.room() => log.write(LogStream::Stderr, format!("{what}: {}\n", exit.message).as_bytes()),
+        () = streams.room() => streams.write(LogStream::Stderr, format!("{what}: {}\n", exit.message).as_bytes()),
     }
 }
 

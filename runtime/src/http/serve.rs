@@ -80,7 +80,7 @@ async fn live(listener: TcpListener, server: Arc<Server>) {
     };
     server.end();
     server.idle().await;
-    server.program.log.finish().await;
+    server.program.streams.finish().await;
     drop(server);
     life.advance(Phase::Ended(exit));
 }

@@ -19,7 +19,7 @@ async fn log_lines_have_time_stream_and_tag() {
     let node = Node::open();
     let image = node.import("actor");
     let spec = node.spec(&image, &["both"]);
-    let log = spec.log_path.clone();
+    let log = spec.log_path.clone().unwrap();
     ended(&node.runtime.start(spec).await.unwrap()).await;
     let text = std::fs::read_to_string(log).unwrap();
     let mut lines: Vec<&str> = text.lines().map(|line| line.split_once(' ').unwrap().1).collect();
@@ -151,7 +151,7 @@ async fn the_examples_run() {
     let (exit, printed) = node.run(spec).await;
     assert_eq!((exit.code, printed.as_str()), (0, "hello 1 from pod\nhello 2 from pod\n"));
     let idle = node.spec(&image, &[]);
-    let log = idle.log_path.clone();
+    let log = idle.log_path.clone().unwrap();
     let instance = node.runtime.start(idle).await.unwrap();
     prints(&log, "hello 1").await;
     assert!(instance.stats().memory_bytes >= 64 << 10, "{:?}", instance.stats());

@@ -29,7 +29,7 @@ async fn server(node: &Node, memory_bytes_max: Option<u64>) -> (Instance, Socket
     let image = node.import("server");
     let mut spec = node.spec(&image, &[]);
     spec.memory_bytes_max = memory_bytes_max;
-    let log = spec.log_path.clone();
+    let log = spec.log_path.clone().unwrap();
     let address = node.host(1, spec.http_port);
     (node.runtime.start(spec).await.unwrap(), address, log)
 }

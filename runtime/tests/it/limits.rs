@@ -107,7 +107,7 @@ async fn a_program_that_floods_its_log_is_slowed_down() {
     let node = Node::open();
     let image = node.import("actor");
     let spec = node.spec(&image, &["flood", "10000000000"]);
-    let log = spec.log_path.clone();
+    let log = spec.log_path.clone().unwrap();
     let instance = node.runtime.start(spec).await.unwrap();
     tokio::time::sleep(Duration::from_secs(1)).await;
     instance.stop(Duration::ZERO).await;

@@ -19,7 +19,7 @@ fn actor(node: &Node, host: u8, args: &[&str]) -> Spec {
 /// A started actor that has printed `text`.
 async fn started(node: &Node, host: u8, args: &[&str], text: &str) -> (Instance, std::path::PathBuf) {
     let spec = actor(node, host, args);
-    let log = spec.log_path.clone();
+    let log = spec.log_path.clone().unwrap();
     let instance = node.runtime.start(spec).await.unwrap();
     prints(&log, text).await;
     (instance, log)
@@ -152,7 +152,7 @@ async fn a_std_web_server_answers_many() {
     let node = Node::open();
     let image = node.import("tcp-echo");
     let spec = node.spec(&image, &[]);
-    let log = spec.log_path.clone();
+    let log = spec.log_path.clone().unwrap();
     let instance = node.runtime.start(spec).await.unwrap();
     prints(&log, "listening on 10.42.0.1:8080").await;
     for _ in 0..20 {

@@ -99,7 +99,7 @@ impl Node {
         let id = format!("program-{}", NEXT_ID.fetch_add(1, Ordering::Relaxed));
         let words = std::iter::once("guest").chain(args.iter().copied());
         Spec {
-            log_path: self.dir.path().join("logs").join(format!("{id}.log")),
+            log_path: Some(self.dir.path().join("logs").join(format!("{id}.log"))),
             id,
             group: self.group(1),
             image: image.to_owned(),
@@ -120,7 +120,7 @@ impl Node {
     }
 
     pub(crate) async fn run(&self, spec: Spec) -> (Exit, String) {
-        let log = spec.log_path.clone();
+        let log = spec.log_path.clone().unwrap();
         let instance = self.runtime.start(spec).await.unwrap();
         let exit = ended(&instance).await;
         (exit, printed(&log))

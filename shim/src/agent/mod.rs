@@ -48,6 +48,8 @@ pub struct Agent {
     config: Config,
     client: Client,
     cri: Arc<dyn Cri>,
+    /// The same, for whoever serves it and streams beside it.
+    service: Arc<Service>,
     files: Arc<FileSets>,
     machine: Machine,
     pods: Pods,
@@ -61,13 +63,14 @@ pub struct Agent {
 impl Agent {
     /// An agent and what drives it. The client is the node's: it may do what a kubelet may.
     pub fn new(config: Config, client: Client, runtime: Arc<Runtime>) -> (Arc<Self>, Driver) {
-        let cri = Service::new(Arc::clone(&runtime), config.pod_cidr.network, config.pod_cidr.prefix_len);
+        let service = Service::new(Arc::clone(&runtime), config.pod_cidr.network, config.pod_cidr.prefix_len);
         let (recorder, writer) = recorder::channel(client.clone(), config.node_name.clone());
         let agent = Arc::new(Self {
             access: Access::open(&config.data_dir),
             machine: Machine::read(&config.node_name, runtime.programs_max()),
-            files: Arc::clone(cri.files()),
-            cri,
+            files: Arc::clone(service.files()),
+            cri: service.clone(),
+            service,
             client,
             config,
             pods: Pods::default(),
@@ -85,8 +88,8 @@ impl Agent {
     }
 
     /// What runs the pods, for whoever serves it on a socket.
-    pub fn cri(&self) -> Arc<dyn Cri> {
-        Arc::clone(&self.cri)
+    pub fn cri(&self) -> Arc<Service> {
+        Arc::clone(&self.service)
     }
 
     /// What a pod may know of this node.

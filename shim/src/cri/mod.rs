@@ -20,6 +20,7 @@ mod sandbox;
 mod service;
 pub mod socket;
 mod state;
+pub mod stream;
 
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;

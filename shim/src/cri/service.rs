@@ -3,13 +3,13 @@
 use std::io;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 
 use futures::stream::{self, StreamExt};
 use k8s_openapi::jiff::Timestamp;
 use parking_lot::Mutex;
 use ring::rand::{SecureRandom, SystemRandom};
-use runtime::Runtime;
+use runtime::{Instance, Runtime};
 use tokio::sync::broadcast;
 use tokio_util::task::TaskTracker;
 
@@ -18,7 +18,8 @@ use super::error::Error;
 use super::files::FileSets;
 use super::message::{self, ContainerEventResponse, ContainerEventType};
 use super::record::{Kind, Records};
-use super::state::{Sandbox, State};
+use super::state::{Program, Sandbox, State};
+use super::stream::{self as streams, Ticket, Tickets};
 use super::{ImageService, Replies, Reply, RuntimeService, container, image, metrics, node, sandbox};
 
 /// Events that a slow listener may be behind.
@@ -43,6 +44,8 @@ pub struct Service {
     /// Shared, because the channel has room for all of them from the start.
     events: broadcast::Sender<Arc<ContainerEventResponse>>,
     random: SystemRandom,
+    /// Where clients of streams come to, if anywhere.
+    tickets: OnceLock<Tickets>,
     network: String,
     config: String,
 }
@@ -111,6 +114,7 @@ impl Service {
             files: Arc::default(),
             events: broadcast::channel(EVENTS_MAX).0,
             random: SystemRandom::new(),
+            tickets: OnceLock::new(),
             network: format!("{network}/{prefix_len}"),
             config,
         })
@@ -139,6 +143,35 @@ impl Service {
         let mut bytes = [0; ID_BYTES];
         self.random.fill(&mut bytes).expect("the system's random source does not fail once it works");
         bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// From now on clients of streams come to `tickets`; the first to say so stays.
+    pub(super) fn stream_at(&self, tickets: Tickets) {
+        if self.tickets.set(tickets).is_err() {
+            tracing::warn!("a second listener for streams has no clients");
+        }
+    }
+
+    pub(super) fn tickets(&self) -> Option<&Tickets> {
+        self.tickets.get()
+    }
+
+    /// Where a client can do once what the ticket says.
+    pub(super) fn url(&self, ticket: Ticket) -> Result<String, Error> {
+        let tickets = self.tickets().ok_or_else(|| Error::State("nobody listens for streams here".to_owned()))?;
+        tickets.url(self.new_id(), ticket)
+    }
+
+    /// The program of a container that runs.
+    pub(super) fn running(&self, container_id: &str) -> Result<Instance, Error> {
+        let state = self.state.lock();
+        let container = state.container(container_id)?;
+        match &container.program {
+            Program::Started(instance) if container.is_running() => Ok(instance.clone()),
+            Program::Started(_) | Program::Ready(_) | Program::Starting | Program::Gone => {
+                Err(Error::State(format!("container `{container_id}` is not running")))
+            }
+        }
     }
 
     /// Tells the listeners what happened to a container.
@@ -222,10 +255,10 @@ impl RuntimeService for Service {
         reopen_container_log(ReopenContainerLogRequest) -> ReopenContainerLogResponse
             later |me, req| container::reopen(me, req);
 
-        exec_sync(ExecSyncRequest) -> ExecSyncResponse now |_, _| unsupported("exec");
-        exec(ExecRequest) -> ExecResponse now |_, _| unsupported("exec");
-        attach(AttachRequest) -> AttachResponse now |_, _| unsupported("attach");
-        port_forward(PortForwardRequest) -> PortForwardResponse now |_, _| unsupported("port-forward");
+        exec_sync(ExecSyncRequest) -> ExecSyncResponse later |me, req| streams::exec_sync(me, req);
+        exec(ExecRequest) -> ExecResponse now |me, req| streams::exec(me, req);
+        attach(AttachRequest) -> AttachResponse now |me, req| streams::attach(me, req);
+        port_forward(PortForwardRequest) -> PortForwardResponse now |me, req| streams::port_forward(me, req);
 
         container_stats(ContainerStatsRequest) -> ContainerStatsResponse now |me, req| container::stats(me, req);
         list_container_stats(ListContainerStatsRequest) -> ListContainerStatsResponse

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use runtime::Group;
 
-pub(super) use self::container::{Container, Ending, Program};
+pub(super) use self::container::{Container, Ending, Input, Program};
 use super::error::Error;
 use super::message::{
     ContainerStatus, LinuxPodSandboxStatus, Namespace, PodSandboxConfig, PodSandboxNetworkStatus, PodSandboxState,

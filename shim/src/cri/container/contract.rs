@@ -26,8 +26,6 @@ struct Rule {
 
 const RULES: &[Rule] = &[
     Rule { what: "a container without metadata", asked: |it| it.metadata.is_none(), why: "it needs a name" },
-    Rule { what: "tty", asked: |it| it.tty, why: LATER },
-    Rule { what: "stdin", asked: |it| it.stdin, why: LATER },
     Rule { what: "workingDir", asked: |it| !matches!(it.working_dir.as_str(), "" | "/"), why: "WASI has none" },
     Rule { what: "a device", asked: |it| !it.devices.is_empty() || !it.cdi_devices.is_empty(), why: NO_PROCESS },
     Rule { what: "privileged", asked: |it| security(it).is_some_and(|it| it.privileged), why: NO_PROCESS },

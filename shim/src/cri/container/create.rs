@@ -4,7 +4,8 @@ use std::borrow::Cow;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use runtime::Spec;
+use runtime::{Spec, Stdio};
+use tokio::sync::mpsc;
 
 use super::contract;
 use super::spec::{self, Place};
@@ -16,7 +17,10 @@ use crate::cri::message::{
 };
 use crate::cri::record::{Durability, Kind};
 use crate::cri::service::{Service, now};
-use crate::cri::state::{Container, Program};
+use crate::cri::state::{Container, Input, Program};
+
+/// Pieces of input that wait for a program to read; the streams bound each.
+const INPUT_CHUNKS_MAX: usize = 2;
 
 /// Makes a container in a sandbox that is ready.
 pub(in crate::cri) async fn create(
@@ -73,6 +77,7 @@ fn container(
     config: ContainerConfig,
 ) -> Container {
     let linux = config.linux.unwrap_or_default();
+    let (stdio, input) = streams(config.stdin, config.stdin_once, config.tty);
     Container {
         id,
         sandbox_id,
@@ -92,8 +97,18 @@ fn container(
         exit_code: 0,
         reason: Cow::Borrowed(""),
         message: String::new(),
-        program: Program::Ready(Box::new(spec)),
+        program: Program::Ready(Box::new((spec, stdio))),
+        input,
     }
+}
+
+/// What its program reads and what it believes of it.
+fn streams(stdin: bool, stdin_once: bool, tty: bool) -> (Stdio, Option<Input>) {
+    if !stdin {
+        return (Stdio { stdin: None, terminal: tty }, None);
+    }
+    let (sender, receiver) = mpsc::channel(INPUT_CHUNKS_MAX);
+    (Stdio { stdin: Some(receiver), terminal: tty }, Some(Input { sender, once: stdin_once }))
 }
 
 /// A kubelet gives the id that a pull answered; people know the image by a name.

@@ -3,6 +3,7 @@
 mod contract;
 mod create;
 mod events;
+mod input;
 mod list;
 mod names;
 mod remove;

@@ -20,8 +20,6 @@ const CPU_PERIOD_DEFAULT: i64 = 100_000;
 /// As cgroups have it.
 const CPU_SHARES_MIN: i64 = 2;
 const CPU_SHARES_MAX: i64 = 262_144;
-/// Where output goes that nobody wants.
-const NOWHERE: &str = "/dev/null";
 
 /// What of a container's surroundings its program has to do with.
 pub(super) struct Place<'a> {
@@ -52,7 +50,7 @@ pub(super) fn spec(id: &str, image_id: &str, place: Place<'_>, config: &Containe
         cpu_millis_max: cpu_millis(resources),
         cpu_shares: cpu_shares(resources),
         http_port: http_port(place.sandbox, config),
-        log_path: log_path.unwrap_or_else(|| NOWHERE.into()),
+        log_path,
     })
 }
 

@@ -3,7 +3,7 @@
 use std::mem;
 use std::path::Path;
 
-use runtime::{Exit, ExitReason, Instance, Spec, StartError};
+use runtime::{Exit, ExitReason, Instance, Spec, StartError, Stdio};
 
 use crate::cri::error::Error;
 use crate::cri::message::{ContainerEventType, StartContainerRequest, StartContainerResponse};
@@ -20,10 +20,10 @@ pub(in crate::cri) async fn start(
     service: &Service,
     req: StartContainerRequest,
 ) -> Result<StartContainerResponse, Error> {
-    let (spec, log_path) = take_spec(service, &req.container_id)?;
+    let ((spec, stdio), log_path) = take_spec(service, &req.container_id)?;
     let mut attempt = Attempt { service, id: &req.container_id, failure: Some("the start was given up".to_owned()) };
     let started = match make_log(&log_path).await {
-        Ok(()) => service.runtime.start(*spec).await,
+        Ok(()) => service.runtime.start_with(spec, stdio).await,
         Err(source) => Err(StartError::Failed { operation: "make the log".to_owned(), source: source.into() }),
     };
     match started {
@@ -63,11 +63,11 @@ impl Drop for Attempt<'_> {
     }
 }
 
-fn take_spec(service: &Service, id: &str) -> Result<(Box<Spec>, std::path::PathBuf), Error> {
+fn take_spec(service: &Service, id: &str) -> Result<((Spec, Stdio), std::path::PathBuf), Error> {
     let mut state = service.state.lock();
     let container = state.container_mut(id)?;
     match mem::replace(&mut container.program, Program::Starting) {
-        Program::Ready(spec) => Ok((spec, container.log_path.clone())),
+        Program::Ready(what) => Ok((*what, container.log_path.clone())),
         other @ (Program::Starting | Program::Started(_) | Program::Gone) => {
             container.program = other;
             Err(Error::State(format!("container `{id}` was started before")))
@@ -133,6 +133,7 @@ impl Service {
         let mut state = self.state.lock();
         let Some(container) = state.containers.get_mut(id) else { return };
         container.finish(ending);
+        container.input = None;
         self.tell(&state, id, ContainerEventType::ContainerStoppedEvent);
     }
 }

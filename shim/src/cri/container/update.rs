@@ -28,7 +28,8 @@ pub(in crate::cri) async fn update(
         container.resources = merged(&container.resources, asked);
         let resources = &container.resources;
         match &mut container.program {
-            Program::Ready(spec) => {
+            Program::Ready(ready) => {
+                let (spec, _) = &mut **ready;
                 spec.memory_bytes_max = memory_bytes(resources);
                 spec.cpu_millis_max = cpu_millis(resources);
                 spec.cpu_shares = cpu_shares(resources);

@@ -4,7 +4,9 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::path::PathBuf;
 
-use runtime::{ExitReason, Instance, Spec};
+use bytes::Bytes;
+use runtime::{ExitReason, Instance, Spec, Stdio};
+use tokio::sync::mpsc;
 
 use crate::cri::message::{
     ContainerMetadata, ContainerResources, ContainerState, ContainerStatus, ContainerUser, ImageSpec,
@@ -40,13 +42,23 @@ pub(in crate::cri) struct Container {
     pub(in crate::cri) reason: Cow<'static, str>,
     pub(in crate::cri) message: String,
     pub(in crate::cri) program: Program,
+    /// Its program's input, while anybody may still send to it.
+    pub(in crate::cri) input: Option<Input>,
+}
+
+/// What a program reads, as its config asks.
+#[derive(Clone, Debug)]
+pub(in crate::cri) struct Input {
+    pub(in crate::cri) sender: mpsc::Sender<Bytes>,
+    /// It ends when the first client leaves.
+    pub(in crate::cri) once: bool,
 }
 
 /// What there is of a container's program.
 #[derive(Debug)]
 pub(in crate::cri) enum Program {
-    /// What to start.
-    Ready(Box<Spec>),
+    /// What to start, with which streams.
+    Ready(Box<(Spec, Stdio)>),
     /// `StartContainer` is at it.
     Starting,
     /// It started; it may have ended since.
@@ -79,6 +91,7 @@ impl Container {
             reason: Cow::Owned(record.reason),
             message: record.message,
             program: Program::Gone,
+            input: None,
         };
         if container.finished_at == 0 {
             container.finished_at = now;

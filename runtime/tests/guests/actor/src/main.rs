@@ -15,6 +15,7 @@ fn main() {
         }
         ["args", ..] => println!("{}", std::env::args().collect::<Vec<_>>().join(",")),
         ["env"] => std::env::vars().for_each(|(name, value)| println!("{name}={value}")),
+        ["cat"] => drop(std::io::copy(&mut std::io::stdin(), &mut std::io::stdout())),
         ["exit", code] => wasip2::cli::exit::exit_with_code(number(code) as u8),
         ["fail"] => std::process::exit(1),
         ["panic"] => panic!("as told"),

@@ -41,8 +41,6 @@ fn each_rule_refuses_what_it_names() {
     let label = SeLinuxOption { level: "s0".to_owned(), ..Default::default() };
     let asked = [
         ContainerConfig::default(),
-        ContainerConfig { tty: true, ..config() },
-        ContainerConfig { stdin: true, ..config() },
         ContainerConfig { working_dir: "/srv".to_owned(), ..config() },
         ContainerConfig { devices: vec![Device::default()], ..config() },
         secured(LinuxContainerSecurityContext { privileged: true, ..none() }),

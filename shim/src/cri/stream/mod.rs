@@ -1,0 +1,22 @@
+//! Streaming: exec, attach and port-forward, from an HTTP request to the streams of a client.
+//!
+//! # Flow
+//! `upgrade` makes streams of a request, over `spdy` or `websocket`; `remote` is what a command sees of its client, `port_forward` joins
+//! streams and connections to a pod. `exec` and `attach` join a client and a program (`relay`). `server` is the listener behind the URLs that CRI answers, each good once (`token`).
+
+mod attach;
+mod exec;
+mod port_forward;
+mod relay;
+mod remote;
+mod server;
+mod spdy;
+mod token;
+mod upgrade;
+mod websocket;
+
+pub(super) use attach::attach;
+pub(super) use exec::{exec, exec_sync};
+pub(super) use port_forward::port_forward;
+pub use server::serve;
+pub(super) use server::{Ticket, Tickets};
