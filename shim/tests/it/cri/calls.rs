@@ -193,7 +193,7 @@ async fn an_image_has_one_id_everywhere() {
 async fn what_is_not_there_says_so() {
     let mut node = Node::start().await;
     let exec = node.pods.exec_sync(ExecSyncRequest::default()).await.unwrap_err();
-    assert_eq!((exec.code(), exec.message()), (Code::Unimplemented, "exec is not supported by this node yet"));
+    assert_eq!((exec.code(), exec.message()), (Code::NotFound, "container `` not found"));
     let checkpoint = node.pods.checkpoint_container(CheckpointContainerRequest::default()).await.unwrap_err();
     assert_eq!(checkpoint.code(), Code::Unimplemented);
     assert!(checkpoint.message().starts_with("checkpoint"));
