@@ -12,6 +12,7 @@
 
 mod file;
 mod line;
+mod rate;
 mod writer;
 
 use std::io;
@@ -24,11 +25,10 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use self::line::{frame, push_line, timestamp};
+use self::rate::Rate;
 pub(crate) use self::writer::Writer;
 use crate::spec::LogStream;
 
-const RATE_BYTES_PER_SECOND: u64 = 1 << 20;
-const BURST_BYTES: u64 = 1 << 20;
 /// What waits for the disk before the program must wait.
 const BUFFERED_BYTES_MAX: usize = 64 << 10;
 /// One write: what a stream may add to that at once.
@@ -50,8 +50,7 @@ pub(crate) struct Log {
 struct State {
     /// What each stream has printed since its last line feed.
     open_lines: [Vec<u8>; 2],
-    /// When the rate will have made up for what was printed.
-    due: Option<Instant>,
+    rate: Rate,
     /// Lines that the writer has not taken yet. Memory only while there are any.
     lines: Vec<u8>,
     /// Those lines, and those that the writer has taken and not written yet.
@@ -109,7 +108,7 @@ impl Log {
     pub(crate) fn write(self: &Arc<Self>, stream: LogStream, bytes: &[u8]) {
         let mut state = self.state.lock();
         let state = &mut *state;
-        state.charge(bytes.len(), Instant::now());
+        state.rate.charge(bytes.len(), Instant::now());
         let before = state.lines.len();
         let open_line = &mut state.open_lines[index(stream)];
         frame(&mut state.lines, open_line, bytes, stream, &timestamp(SystemTime::now()));
@@ -148,7 +147,7 @@ impl Log {
 
     fn obstacle(&self, now: Instant) -> Option<Obstacle> {
         let state = self.state.lock();
-        let wait = state.wait_for(now);
+        let wait = state.rate.wait(now);
         if !wait.is_zero() {
             return Some(Obstacle::Rate(wait));
         }
@@ -188,19 +187,6 @@ impl Log {
     }
 }
 
-impl State {
-    fn charge(&mut self, bytes: usize, now: Instant) {
-        let cost = Duration::from_nanos(bytes as u64 * 1_000_000_000 / RATE_BYTES_PER_SECOND);
-        self.due = Some(self.due.map_or(now, |due| due.max(now)) + cost);
-    }
-
-    /// How long the rate makes the program wait.
-    fn wait_for(&self, now: Instant) -> Duration {
-        let burst = Duration::from_secs(BURST_BYTES / RATE_BYTES_PER_SECOND);
-        self.due.map_or(Duration::ZERO, |due| due.saturating_duration_since(now).saturating_sub(burst))
-    }
-}
-
 fn index(stream: LogStream) -> usize {
     match stream {
         LogStream::Stdout => 0,
@@ -220,17 +206,6 @@ mod tests {
 
     async fn log(path: &Path) -> Arc<Log> {
         Log::create(path.to_owned(), Writer::start().unwrap()).await.unwrap()
-    }
-
-    #[test]
-    fn a_program_over_its_rate_waits() {
-        let mut state = State::default();
-        let now = Instant::now();
-        state.charge(BURST_BYTES as usize, now);
-        assert_eq!(state.wait_for(now), Duration::ZERO);
-        state.charge(RATE_BYTES_PER_SECOND as usize, now);
-        assert_eq!(state.wait_for(now), Duration::from_secs(1));
-        assert_eq!(state.wait_for(now + Duration::from_secs(1)), Duration::ZERO);
     }
 
     #[tokio::test]

@@ -4,6 +4,7 @@
 //! is one file under `sandbox`, `container`, `image` or `node`; `service` is the table that says which.
 
 mod address;
+mod calls;
 #[cfg(feature = "client")]
 pub mod client;
 mod container;
