@@ -1,4 +1,7 @@
-//! `storage.k8s.io/v1`: StorageClass.
+//! `storage.k8s.io/v1`: StorageClass, and what kubelets keep or read: CSINode and CSIDriver.
+
+mod csi_driver;
+mod csi_node;
 
 use std::collections::BTreeSet;
 
@@ -14,9 +17,16 @@ use crate::validation::{check, entries, names, one_of};
 const DEFAULT_CLASS: [&str; 2] =
     ["storageclass.kubernetes.io/is-default-class", "storageclass.beta.kubernetes.io/is-default-class"];
 
+/// The longest name of a CSI driver.
+const DRIVER_NAME_BYTES_MAX: usize = 63;
+
 /// The rows of this group.
 pub fn rows() -> Vec<Resource> {
-    vec![Resource {
+    vec![storage_class(), csi_driver::row(), csi_node::row()]
+}
+
+fn storage_class() -> Resource {
+    Resource {
         short_names: &["sc"],
         columns: const {
             &[
@@ -37,7 +47,7 @@ pub fn rows() -> Vec<Resource> {
             "storage/v1.StorageClass",
             Scope::Cluster,
         )
-    }]
+    }
 }
 
 fn cells(object: &Value, now: Now) -> Vec<Value> {
@@ -123,5 +133,19 @@ fn validate_topologies(terms: &[Value]) -> Errors {
             errors.push(Error::duplicate(&path, ""));
         }
     }
+    errors
+}
+
+/// As `ValidateCSIDriverName`: a subdomain in any case, and short enough for a label.
+fn validate_driver_name(path: &Path, name: &str) -> Errors {
+    if name.is_empty() {
+        return vec![Error::required(path, "")];
+    }
+    let mut errors = Errors::new();
+    if name.len() > DRIVER_NAME_BYTES_MAX {
+        errors.push(Error::too_long(path, DRIVER_NAME_BYTES_MAX));
+    }
+    let faults = names::dns_subdomain(&name.to_lowercase());
+    errors.extend(faults.into_iter().map(|fault| Error::invalid(path, name, &fault)));
     errors
 }
