@@ -27,6 +27,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::kubeconfig;
+use crate::kubelet::Kubelets;
 #[cfg(feature = "node")]
 use crate::node::{Connector, LocalNode};
 use crate::pki::{Pki, Reach};
@@ -77,11 +78,11 @@ impl Cluster {
         let listener = listener.with_context(|| format!("listen on {}", config.https_listen))?;
         let address = listener.local_addr().context("read the listener's address")?;
         let pki = Pki::open(&config.data_dir.join("pki"), &reach(&config, address), OffsetDateTime::now_utc())?;
+        let nodes = Kubelets::new(&pki.kubelet_client, storage.clone())?;
         #[cfg(feature = "node")]
-        let connector = Arc::new(Connector::default());
-        let parts = server_config(&config, &pki, storage.clone())?;
-        #[cfg(feature = "node")]
-        let parts = server::Config { nodes: Some(connector.clone()), ..parts };
+        let nodes = Connector::new(nodes);
+        let nodes = Arc::new(nodes);
+        let parts = server::Config { nodes: Some(nodes.clone()), ..server_config(&config, &pki, storage.clone())? };
         let mut cluster = Cluster {
             url: format!("https://{}", dialled(address)),
             server: Server::new(parts),
@@ -89,7 +90,7 @@ impl Cluster {
             #[cfg(feature = "node")]
             node: None,
             #[cfg(feature = "node")]
-            connector,
+            connector: nodes,
             node_tasks: JoinSet::new(),
             api_tasks: JoinSet::new(),
             node_shutdown: CancellationToken::new(),

@@ -12,6 +12,7 @@ mod demo;
 #[cfg(feature = "node")]
 mod image;
 mod kubeconfig;
+mod kubelet;
 mod log;
 #[cfg(feature = "node")]
 mod node;

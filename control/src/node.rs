@@ -25,6 +25,7 @@ use crate::cluster::Task;
 use crate::config::Config;
 use crate::cri;
 use crate::image;
+use crate::kubelet::Kubelets;
 
 /// Every node gets so much of the cluster's addresses; this one gets the first part.
 const NODE_PREFIX: u8 = 18;
@@ -145,16 +146,23 @@ impl LocalNode {
     }
 }
 
-/// The way from the API server to the node, which starts after it.
-#[derive(Default)]
-pub(crate) struct Connector(OnceLock<LocalNode>);
+/// The way from the API server to nodes: to that of this process, which starts after it, and to those of others.
+pub(crate) struct Connector {
+    local: OnceLock<LocalNode>,
+    others: Kubelets,
+}
 
 // === impl Connector ===
 
 impl Connector {
-    /// From now on the node is reached.
+    /// The way to the nodes of others.
+    pub(crate) fn new(others: Kubelets) -> Connector {
+        Connector { local: OnceLock::new(), others }
+    }
+
+    /// From now on the node of this process is reached.
     pub(crate) fn connect(&self, node: LocalNode) {
-        let first = self.0.set(node).is_ok();
+        let first = self.local.set(node).is_ok();
         debug_assert!(first, "a process has one node");
     }
 }
@@ -162,8 +170,8 @@ impl Connector {
 impl NodeConnector for Connector {
     fn call<'a>(&'a self, node: &'a str, request: Request<Body>) -> BoxFuture<'a, Result<Response<Body>, Failure>> {
         Box::pin(async move {
-            let Some(local) = self.0.get().filter(|local| local.name == node) else {
-                return Err(Failure::internal(&format!("no connection to node {node}")));
+            let Some(local) = self.local.get().filter(|local| local.name == node) else {
+                return self.others.call(node, request).await;
             };
             let answered = local.kubelet.clone().oneshot(request).await;
             answered.map_err(|never| match never {})

@@ -43,6 +43,8 @@ pub(crate) struct Pki {
     pub serving: Identity,
     /// `system:masters`.
     pub admin: Identity,
+    /// What the API server proves to kubelets to be.
+    pub kubelet_client: Identity,
     /// Signs ServiceAccount tokens; PKCS #8 PEM of a P-256 key.
     pub token_key_pem: String,
 }
@@ -63,10 +65,12 @@ impl Pki {
     pub(crate) fn open(directory: &Path, reach: &Reach, now: OffsetDateTime) -> Result<Pki> {
         fs::create_dir_all(directory).with_context(|| format!("create `{}`", directory.display()))?;
         let authority = Authority::open(directory, now)?;
-        let admin = authority.leaf(&directory.join("admin"), admin_params(), now)?;
+        let admin = authority.leaf(&directory.join("admin"), client_params("kubernetes-admin"), now)?;
+        let kubelet_client = client_params("kube-apiserver-kubelet-client");
+        let kubelet_client = authority.leaf(&directory.join("kubelet-client"), kubelet_client, now)?;
         let serving = authority.leaf(&directory.join("serving"), serving_params(reach), now)?;
         let token_key_pem = read_or_make(&directory.join("service-account.key"), || Ok(key()?.serialize_pem()))?;
-        Ok(Pki { ca_pem: authority.certificate_pem, serving, admin, token_key_pem })
+        Ok(Pki { ca_pem: authority.certificate_pem, serving, admin, kubelet_client, token_key_pem })
     }
 }
 
@@ -108,8 +112,8 @@ impl Authority {
     }
 }
 
-fn admin_params() -> CertificateParams {
-    let mut params = named("kubernetes-admin", Some("system:masters"));
+fn client_params(name: &str) -> CertificateParams {
+    let mut params = named(name, Some("system:masters"));
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
     params
 }

@@ -128,6 +128,17 @@ impl Failure {
         Failure::new(StatusCode::NOT_IMPLEMENTED, "NotImplemented", format!("{what} is not there yet"))
     }
 
+    /// What another server answered, which was not 400 or 500: its code and its words.
+    pub fn of_another(code: StatusCode, text: &str) -> Failure {
+        let reason = match code {
+            StatusCode::UNAUTHORIZED => "Unauthorized",
+            StatusCode::FORBIDDEN => "Forbidden",
+            StatusCode::NOT_FOUND => "NotFound",
+            _ => "",
+        };
+        Failure::new(code, reason, text)
+    }
+
     /// 401.
     pub fn unauthorized() -> Failure {
         Failure::new(StatusCode::UNAUTHORIZED, "Unauthorized", "Unauthorized")

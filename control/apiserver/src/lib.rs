@@ -26,5 +26,6 @@ pub mod serve;
 pub mod server;
 pub mod stored;
 pub mod table;
+pub mod tunnel;
 pub mod validation;
 pub mod version;

@@ -5,9 +5,10 @@ use futures::future::BoxFuture;
 
 use crate::error::Failure;
 
-/// Reaches nodes. Implemented in process for the server's own node, and over the tunnel for the others.
+/// Reaches nodes. Implemented in process for the server's own node, and over HTTPS for those with a kubelet of their own.
 pub trait NodeConnector: Send + Sync + 'static {
-    /// Sends a request to a node's kubelet API and answers with what it answers.
+    /// Sends a request to a node's kubelet API and answers with what it answers. An answer of 101 has the connection
+    /// among its extensions, as `hyper::upgrade::OnUpgrade`.
     ///
     /// # Errors
     /// The node cannot be reached; the failure names it as upstream does.

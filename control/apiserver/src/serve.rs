@@ -14,6 +14,7 @@ use axum::body::Body;
 use http::{Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
+use parking_lot::Mutex;
 use rustls::pki_types::CertificateDer;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
@@ -25,6 +26,7 @@ use tokio_util::sync::CancellationToken;
 use tower::{Service, ServiceExt};
 use tracing::{debug, warn};
 
+use crate::tunnel::Tunnel;
 use under_way::{Held, IDLE_SECONDS_MAX, Requests};
 
 /// Connections at the same time; the next one waits in the kernel's backlog.
@@ -111,6 +113,7 @@ async fn connection<I, S>(
     let certificate = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first().cloned());
     let certificate = certificate.map(|certificate| ClientCertificate(certificate.into_owned()));
     let requests = Requests::new();
+    let tunnel = Arc::new(Mutex::new(None));
     let service = hyper::service::service_fn(|request: Request<hyper::body::Incoming>| {
         let under_way = requests.begin();
         let mut request = request.map(Body::new);
@@ -118,7 +121,15 @@ async fn connection<I, S>(
             request.extensions_mut().insert(certificate.clone());
         }
         let answered = service.clone().oneshot(request);
-        async move { answered.await.map(|response| response.map(|body| under_way.until_sent(body))) }
+        let tunnel = tunnel.clone();
+        async move {
+            answered.await.map(|mut response| {
+                if let Some(agreed) = response.extensions_mut().remove::<Tunnel>() {
+                    *tunnel.lock() = Some(agreed);
+                }
+                response.map(|body| under_way.until_sent(body))
+            })
+        }
     });
     let builder = builder();
     let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
@@ -142,7 +153,11 @@ async fn connection<I, S>(
         },
     };
     if let Err(error) = ended {
-        debug!(%error, "a connection broke");
+        return debug!(%error, "a connection broke");
+    }
+    let agreed = tunnel.lock().take();
+    if let Some(tunnel) = agreed {
+        shutdown.run_until_cancelled(tunnel.run()).await;
     }
 }
 

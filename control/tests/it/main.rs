@@ -8,3 +8,4 @@ mod cri;
 mod deploy;
 mod hostile;
 mod images;
+mod kubelet;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use http::HeaderMap;
+use hyper::upgrade::OnUpgrade;
 use parking_lot::Mutex;
 use serde_json::Value;
 use storage::Key;
@@ -35,6 +36,8 @@ pub struct Call {
     pub query: Parameters,
     /// The request's headers.
     pub headers: HeaderMap,
+    /// The connection under the request, if the client wants to go on with it in another protocol. For one taker.
+    pub connection: Mutex<Option<OnUpgrade>>,
     /// The form of the answer.
     pub accept: Accept,
     /// When.

@@ -58,7 +58,7 @@ pub async fn dispatch(server: Arc<Shared>, request: Request<Body>) -> Result<Res
         Err(failure) => return Ok(refuse(request.headers(), &failure)),
     };
     let (info, query) = (request_info::of(&request).clone(), request_info::parameters(&request).clone());
-    let (parts, body) = request.into_parts();
+    let (mut parts, body) = request.into_parts();
     if !info.is_resource {
         return Ok(non_resource(&server, &parts.method, &parts.headers, &info, &query));
     }
@@ -79,6 +79,7 @@ pub async fn dispatch(server: Arc<Shared>, request: Request<Body>) -> Result<Res
         now: server.now(),
         warnings: Mutex::new(Vec::new()),
         headers: parts.headers,
+        connection: Mutex::new(parts.extensions.remove()),
         server,
         info,
         query,

@@ -3,6 +3,7 @@
 mod bind;
 mod evict;
 mod stream;
+mod upgrade;
 
 use std::sync::Arc;
 
@@ -22,9 +23,9 @@ pub fn endpoints() -> Vec<Endpoint> {
         row("pods", "binding", Arc::new(bind::Bind)),
         row("pods", "eviction", Arc::new(evict::Evict)),
         row("pods", "log", Arc::new(stream::Log)),
-        row("pods", "exec", Arc::new(stream::Exec("exec"))),
-        row("pods", "attach", Arc::new(stream::Exec("attach"))),
-        row("pods", "portforward", Arc::new(stream::PortForward)),
+        row("pods", "exec", Arc::new(upgrade::Exec("exec"))),
+        row("pods", "attach", Arc::new(upgrade::Exec("attach"))),
+        row("pods", "portforward", Arc::new(upgrade::PortForward)),
         row("pods", "proxy", Arc::new(stream::Proxy)),
     ]
 }

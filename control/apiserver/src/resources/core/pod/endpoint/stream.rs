@@ -1,4 +1,4 @@
-//! `log`, `exec`, `attach`, `portforward`, `proxy`: what is checked before the pod's node is asked, and the asking.
+//! `log` and `proxy`, and how a pod's node is asked: what is checked before, and what becomes of its answer.
 
 use axum::body::Body;
 use axum::response::Response;
@@ -16,12 +16,11 @@ use crate::rest::connect::Handler;
 const LOG_OPTIONS: &[&str] =
     &["follow", "previous", "sinceSeconds", "sinceTime", "timestamps", "tailLines", "limitBytes"];
 
+/// The longest refusal that is passed on.
+const REFUSAL_BYTES_MAX: usize = 50_000;
+
 /// `log`.
 pub(super) struct Log;
-/// `exec` and `attach`, by their name.
-pub(super) struct Exec(pub(super) &'static str);
-/// `portforward`.
-pub(super) struct PortForward;
 /// `proxy`.
 pub(super) struct Proxy;
 
@@ -36,27 +35,6 @@ impl Handler for Log {
             let Ok(node) = connect::node(&pod) else { return Ok(nothing()) };
             let path = format!("/containerLogs/{}/{name}/{container}", call.info.namespace);
             ask(call, node, &with_query(call, &path)).await
-        })
-    }
-}
-
-impl Handler for Exec {
-    fn answer<'a>(&'a self, call: &'a Call, _: Body) -> BoxFuture<'a, Result<Response, Failure>> {
-        Box::pin(async move {
-            let (_, pod) = find(call, &call.info.name).await?;
-            connect::container(&pod, call.query.text("container"))?;
-            connect::node(&pod)?;
-            Err(Failure::not_there_yet(&format!("pods/{}", self.0)))
-        })
-    }
-}
-
-impl Handler for PortForward {
-    fn answer<'a>(&'a self, call: &'a Call, _: Body) -> BoxFuture<'a, Result<Response, Failure>> {
-        Box::pin(async move {
-            let (_, pod) = find(call, &call.info.name).await?;
-            connect::node(&pod)?;
-            Err(Failure::not_there_yet("pods/portforward"))
         })
     }
 }
@@ -93,15 +71,33 @@ fn with_query(call: &Call, path: &str) -> String {
 }
 
 async fn ask(call: &Call, node: &str, path: &str) -> Result<Response, Failure> {
-    let nodes = call.server.nodes.as_ref();
-    let nodes = nodes.ok_or_else(|| Failure::unavailable(format!("no way to node {}", crate::field::quote(node))))?;
     let request = Request::get(path).body(Body::empty());
     let request = request.map_err(|error| Failure::internal(&error.to_string()))?;
+    let response = send(call, node, request).await?;
+    if response.status().is_success() { Ok(response) } else { Err(failure(response).await) }
+}
+
+/// Asks a node.
+pub(super) async fn send(call: &Call, node: &str, request: Request<Body>) -> Result<Response, Failure> {
+    let nodes = call.server.nodes.as_ref();
+    let nodes = nodes.ok_or_else(|| Failure::unavailable(format!("no way to node {}", crate::field::quote(node))))?;
     nodes.call(node, request).await
 }
 
+/// What a node said no with, in plain text, as a Status (`GenericHttpResponseChecker`).
+pub(super) async fn failure(response: Response) -> Failure {
+    let code = response.status();
+    let text = axum::body::to_bytes(response.into_body(), REFUSAL_BYTES_MAX).await.unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
+    match code {
+        StatusCode::BAD_REQUEST => Failure::bad_request(text),
+        StatusCode::INTERNAL_SERVER_ERROR => Failure::internal(&text),
+        code => Failure::of_another(code, &text),
+    }
+}
+
 /// Everything but letters, digits and `-._~` as percent signs and hexadecimal digits.
-fn percent_encode(text: &str) -> String {
+pub(super) fn percent_encode(text: &str) -> String {
     text.bytes().fold(String::new(), |mut encoded, byte| {
         match byte {
             b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'-' | b'.' | b'_' | b'~' => encoded.push(char::from(byte)),
