@@ -34,7 +34,7 @@ async fn live(
     let run = AssertUnwindSafe(run(&program, pre, meter, started)).catch_unwind();
     let exit = tokio::select! {
         biased;
-        () = program.life.killed() => Exit::killed(),
+        exit = program.life.put_to_an_end() => exit,
         exit = run => exit.unwrap_or_else(|_| exit::of_panic()),
     };
     if exit.reason == ExitReason::Error && !exit.message.is_empty() {

@@ -13,6 +13,8 @@ use crate::stdio::Listener;
 
 /// As a shell reports SIGKILL.
 pub(crate) const CODE_KILLED: i32 = 137;
+/// And SIGTERM.
+const CODE_TERMINATED: i32 = 143;
 
 /// A program that was started. Clones are handles on the same program; dropping the last does not stop it.
 #[derive(Clone, Debug)]
@@ -57,10 +59,15 @@ impl Instance {
 
     /// Asks it to end, waits up to `grace`, then kills it. Answers how it ended; idempotent. If it is cancelled during
     /// the grace, the program was asked to end but is not killed.
+    ///
+    /// A server finishes what is under way. A command has no way to hear that it is asked, since WASI has no signals, so
+    /// it meets with what SIGTERM does to a process that does not handle it: it ends at once.
     pub async fn stop(&self, grace: Duration) -> Exit {
-        self.life.advance(Phase::Stopping);
-        if let Ok(exit) = tokio::time::timeout(grace, self.wait()).await {
-            return exit;
+        if !grace.is_zero() {
+            self.life.advance(Phase::Stopping);
+            if let Ok(exit) = tokio::time::timeout(grace, self.wait()).await {
+                return exit;
+            }
         }
         self.life.advance(Phase::Killed);
         self.wait().await
@@ -148,6 +155,15 @@ impl Life {
         self.reached(Phase::Killed.rank()).await;
     }
 
+    /// Waits until a program that cannot hear of it is asked to end or killed; how it ends then.
+    pub(crate) async fn put_to_an_end(&self) -> Exit {
+        self.stopping().await;
+        match *self.phase.borrow() {
+            Phase::Running | Phase::Stopping => Exit::terminated(),
+            Phase::Killed | Phase::Ended(_) => Exit::killed(),
+        }
+    }
+
     async fn reached(&self, rank: u8) {
         let mut phase = self.phase.subscribe();
         // The sender is `self`, so the channel cannot close.
@@ -158,6 +174,10 @@ impl Life {
 impl Exit {
     pub(crate) fn killed() -> Self {
         Self { code: CODE_KILLED, reason: ExitReason::Stopped, message: String::new() }
+    }
+
+    pub(crate) fn terminated() -> Self {
+        Self { code: CODE_TERMINATED, reason: ExitReason::Stopped, message: String::new() }
     }
 
     pub(crate) fn completed() -> Self {

@@ -115,7 +115,8 @@ pub enum LogStream {
 /// How a program ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Exit {
-    /// 0 to 255; 137 when killed. A server that was asked to stop and finished what was under way ended with 0.
+    /// 0 to 255; 137 when killed. A server that was asked to stop and finished what was under way ended with 0, a command
+    /// that was asked to stop with 143.
     ///
     /// `wasi:cli/exit.exit` says only success or failure, and the libc of WASI 0.2 calls it for every `exit(n)`: 0 stays
     /// 0, anything else arrives as 1. So it is for modules of preview 1, which the preview 1 adapter leads there. A
@@ -136,7 +137,7 @@ pub enum ExitReason {
     Error,
     /// It wanted more memory than its limit.
     OutOfMemory,
-    /// It was killed.
+    /// It was killed, or asked to stop with no way to hear it.
     Stopped,
 }
 

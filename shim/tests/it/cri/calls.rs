@@ -204,11 +204,12 @@ async fn a_deadline_ends_a_call() {
     let mut node = Node::start().await;
     let sandbox = node.sandbox("late").await;
     let id = node.run(&sandbox, "sleeps").await;
-    let mut req = tonic::Request::new(StopContainerRequest { container_id: id.clone(), timeout: 600 });
+    let cmd = vec!["sleeps".to_owned()];
+    let mut req = tonic::Request::new(ExecSyncRequest { container_id: id.clone(), cmd, timeout: 0 });
     req.metadata_mut().insert("grpc-timeout", "100m".parse().unwrap());
     let began = Instant::now();
     // The client minds the same deadline, so which of the two speaks first is open.
-    node.pods.stop_container(req).await.unwrap_err();
+    node.pods.exec_sync(req).await.unwrap_err();
     assert!(began.elapsed() < Duration::from_secs(30));
     node.pods.stop_container(StopContainerRequest { container_id: id.clone(), timeout: 0 }).await.unwrap();
     assert_eq!(node.status(&id).await.exit_code, 137);

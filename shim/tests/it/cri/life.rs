@@ -75,6 +75,19 @@ async fn stops_and_removals_can_be_said_twice_and_of_strangers() {
     assert_eq!(node.pods.pod_sandbox_status(status).await.unwrap_err().code(), Code::NotFound);
 }
 
+/// A command cannot hear that it is asked to end, so no time is spent on waiting for it.
+#[tokio::test]
+async fn a_command_that_is_asked_to_end_ends_as_sigterm_ends_a_process() {
+    let mut node = Node::start().await;
+    let sandbox = node.sandbox("asked").await;
+    let id = node.run(&sandbox, "sleeps").await;
+    let began = std::time::Instant::now();
+    node.pods.stop_container(StopContainerRequest { container_id: id.clone(), timeout: 600 }).await.unwrap();
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+    let status = node.status(&id).await;
+    assert_eq!((status.exit_code, status.reason.as_str()), (143, "Error"));
+}
+
 #[tokio::test]
 async fn a_sandbox_that_runs_is_removed_by_force_and_leaves_no_record() {
     let mut node = Node::start().await;
