@@ -30,9 +30,17 @@ impl Runtime {
         let ended = || StartError::Ended(beside.id().to_owned());
         let image = beside.program().ok_or_else(ended)?.image.clone();
         let manifest = self.manifest(&image)?;
-        let env = beside.program().ok_or_else(ended)?.env.clone();
-        let path = argv::of_command(&manifest, &args, &env)?;
-        let module = self.module(&manifest, &path).await?;
+        let (env, tree) = beside.program().map(|it| (it.env.clone(), it.tree.clone())).ok_or_else(ended)?;
+        // The name of a file in a volume of an image, or of a module of its own image.
+        let mounted = args.first().and_then(|word| tree.as_ref()?.mounted_module(word));
+        let (path, module) = match mounted {
+            Some((entry, blob)) => (args[0].clone(), self.module_of(&entry, &blob, &args[0]).await?),
+            None => {
+                let path = argv::of_command(&manifest, &args, &env)?;
+                let module = self.module(&manifest, &path).await?;
+                (path, module)
+            }
+        };
         let Entry::Command(pre) = &module.entry else {
             return Err(StartError::NoModule(format!("`{path}` answers HTTP requests, it is not a command")));
         };
@@ -47,7 +55,7 @@ impl Runtime {
                 module,
                 args,
                 env,
-                tree: beside.tree.clone(),
+                tree,
                 network: Arc::clone(&beside.network),
                 streams: Arc::new(streams),
                 running: Arc::clone(&beside.running),

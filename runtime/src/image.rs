@@ -2,6 +2,7 @@
 
 mod blob;
 pub mod error;
+mod files;
 mod import;
 mod layer;
 pub mod manifest;
@@ -12,6 +13,7 @@ pub mod store;
 mod tests;
 
 pub use error::ImageError;
+pub use files::ImageFiles;
 pub use manifest::{Entry, Manifest};
 pub use pull::{BlobProgress, Credential, Pull, PullError, Registries, RegistriesError, Report};
 pub use reference::Reference;

@@ -37,7 +37,7 @@ mod state;
 #[cfg(feature = "compiler")]
 pub use compile::compile_main;
 pub use config::{AddressMapping, Config};
-pub use image::{Image, ImageError, ImageStore};
+pub use image::{Image, ImageError, ImageFiles, ImageStore};
 pub use instance::Instance;
 pub use runtime::{OpenError, Runtime};
 pub use spec::{

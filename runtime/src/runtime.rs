@@ -1,8 +1,7 @@
 //! Owns what all programs share: images, compiled code, engines, services; starts programs.
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -15,7 +14,7 @@ use crate::config::{AddressMapping, Config};
 use crate::cpu::{CpuAccount, Shares, Ticker};
 use crate::host::filesystem::tree::Tree;
 use crate::http::serve;
-use crate::image::{Entry, ImageError, ImageStore, Manifest};
+use crate::image::{Entry, ImageError, ImageFiles, ImageStore, Manifest};
 use crate::instance::{Instance, Life};
 use crate::log::{Log, Writer};
 use crate::lookup::Lookups;
@@ -162,28 +161,30 @@ impl Runtime {
         Place::take(&self.live, self.programs_max, self.ticker.running())
     }
 
-    pub(crate) fn manifest(&self, image: &str) -> Result<Manifest, StartError> {
+    pub(crate) fn manifest(&self, image: &str) -> Result<Arc<Manifest>, StartError> {
         let failed = |source: ImageError| StartError::Failed {
             operation: format!("read image `{image}`"),
             source: source.into(),
         };
         let found = self.images.resolve(image).map_err(failed)?;
         let found = found.ok_or_else(|| StartError::NoImage(image.to_owned()))?;
-        self.images.manifest(&found.id).map_err(failed)
+        self.images.shared_manifest(&found.id).map_err(failed)
     }
 
     /// The files that a program sees of its image; a module alone is not worth a file system.
-    fn image_files(&self, manifest: &Manifest) -> BTreeMap<String, PathBuf> {
-        if manifest.files.values().all(|entry| entry.wasm) {
-            return BTreeMap::new();
-        }
-        let blob = |(path, entry): (&String, &Entry)| (path.clone(), self.images.blob_path(&entry.digest));
-        manifest.files.iter().map(blob).collect()
+    fn image_files(&self, manifest: &Arc<Manifest>) -> Option<ImageFiles> {
+        let all = || ImageFiles::new(Arc::clone(&self.images), Arc::clone(manifest));
+        (manifest.files.len() > 1).then(all)
     }
 
     pub(crate) async fn module(&self, manifest: &Manifest, path: &str) -> Result<Arc<Module>, StartError> {
         let entry = manifest.files.get(path).ok_or_else(|| StartError::NoModule(path.to_owned()))?;
-        let module = self.modules.get(&entry.digest, &self.images.blob_path(&entry.digest)).await;
+        self.module_of(entry, &self.images.blob_path(&entry.digest), path).await
+    }
+
+    /// The module whose contents are at `blob`; `path` is how people know it.
+    pub(crate) async fn module_of(&self, entry: &Entry, blob: &Path, path: &str) -> Result<Arc<Module>, StartError> {
+        let module = self.modules.get(&entry.digest, blob).await;
         module.map_err(|err| match err {
             CompileError::BadModule(reason) => StartError::BadModule { module: path.to_owned(), reason },
             CompileError::Failed(_) => {
@@ -208,7 +209,7 @@ impl Runtime {
     fn program(
         &self,
         spec: Spec,
-        manifest: &Manifest,
+        manifest: &Arc<Manifest>,
         path: String,
         module: Arc<Module>,
         streams: Streams,

@@ -8,6 +8,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use parking_lot::Mutex;
 
+use crate::image::ImageFiles;
+
 /// What the programs of one group share: an address, a name space for names, a memory limit.
 #[derive(Clone, Debug)]
 pub struct Group {
@@ -67,6 +69,8 @@ pub enum MountSource {
     Files(Arc<FileSet>),
     /// A directory or file of the host.
     Host(PathBuf),
+    /// Files of an image, which are read-only.
+    Image(ImageFiles),
 }
 
 /// Files kept in memory. They are replaced as a whole, so that a program never sees half of a change; a file that it

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io;
-use std::path::Path;
+use std::path::{Component, Path, PathBuf};
 
 use serde::Deserialize;
 
@@ -21,6 +21,8 @@ pub(crate) const FILE_BYTES_MAX: u64 = 256 << 20;
 pub(crate) const FILES_MAX: usize = 10_000;
 /// Directories below one another, so that a loop of mounts ends.
 const DEPTH_MAX: usize = 32;
+/// Links that lead to one another, as in Linux.
+const LINKS_MAX: usize = 40;
 const CONFIG_BYTES_MAX: u64 = 64 << 10;
 const CONFIG: &str = "image.json";
 const WASM_MAGIC: &[u8] = b"\0asm";
@@ -53,7 +55,7 @@ fn read_module(blobs: &Blobs, reference: &Reference, source: &Path) -> Result<Ma
 fn read_directory(blobs: &Blobs, source: &Path) -> Result<Manifest, ImageError> {
     let config = read_config(&source.join(CONFIG))?;
     let mut files = BTreeMap::new();
-    walk(blobs, source, "", DEPTH_MAX, &mut files)?;
+    walk(blobs, (source, source), "", DEPTH_MAX, &mut files)?;
     files.remove(&format!("/{CONFIG}"));
     if !files.values().any(|entry: &Entry| entry.wasm) {
         return Err(ImageError::NotAnImage(format!("`{}` has no WebAssembly module", source.display())));
@@ -64,7 +66,7 @@ fn read_directory(blobs: &Blobs, source: &Path) -> Result<Manifest, ImageError> 
 
 fn walk(
     blobs: &Blobs,
-    dir: &Path,
+    (root, dir): (&Path, &Path),
     prefix: &str,
     depth_left: usize,
     files: &mut BTreeMap<String, Entry>,
@@ -80,18 +82,48 @@ fn walk(
         };
         let path = format!("{prefix}/{name}");
         if kind.is_dir() {
-            walk(blobs, &entry.path(), &path, depth_left - 1, files)?;
+            walk(blobs, (root, &entry.path()), &path, depth_left - 1, files)?;
         } else if kind.is_file() {
             files.insert(path, read_file(blobs, &entry.path())?);
+        } else if kind.is_symlink() {
+            let link = entry.path();
+            let Some(file) = linked_file(root, &link) else {
+                let what = "a link that leads to no file in the image's directory";
+                return Err(ImageError::NotAnImage(format!("`{}` is {what}", link.display())));
+            };
+            files.insert(path, read_file(blobs, &file)?);
         } else {
-            // A link could lead out of the directory: the person who imports must copy what they mean.
-            return Err(ImageError::NotAnImage(format!("`{}` is a link or a device", entry.path().display())));
+            return Err(ImageError::NotAnImage(format!("`{}` is a device or a pipe", entry.path().display())));
         }
         if files.len() > FILES_MAX {
             return Err(ImageError::NotAnImage(format!("more than {FILES_MAX} files")));
         }
     }
     Ok(())
+}
+
+/// The file that a link means where `root` is `/`; none if that is no file or not there.
+fn linked_file(root: &Path, link: &Path) -> Option<PathBuf> {
+    let root = root.canonicalize().ok()?;
+    let mut place = link.parent()?.canonicalize().ok()?.join(link.file_name()?);
+    for _ in 0..LINKS_MAX {
+        let Ok(target) = fs::read_link(&place) else {
+            // A directory on the way may be a link too, and lead out.
+            let place = place.canonicalize().ok()?;
+            return (place.starts_with(&root) && place.is_file()).then_some(place);
+        };
+        place.pop();
+        for word in target.components() {
+            match word {
+                Component::RootDir => place.clone_from(&root),
+                Component::ParentDir if place == root => {}
+                Component::ParentDir => drop(place.pop()),
+                Component::Normal(name) => place.push(name),
+                Component::CurDir | Component::Prefix(_) => {}
+            }
+        }
+    }
+    None
 }
 
 fn read_file(blobs: &Blobs, path: &Path) -> Result<Entry, ImageError> {

@@ -20,6 +20,7 @@ use tokio::sync::Semaphore;
 
 use crate::image::blob::{self, Blobs};
 use crate::image::error::{ImageError, io_error};
+use crate::image::files::Shown;
 use crate::image::import;
 use crate::image::manifest::Manifest;
 use crate::image::pull::downloads::Downloads;
@@ -34,7 +35,7 @@ pub struct Image {
     pub id: String,
     /// The full references that lead to it, sorted.
     pub references: Vec<String>,
-    /// Sum over its files.
+    /// Sum over its files; one that has many names counts once.
     pub size_bytes: u64,
     /// The program and its first arguments; empty if the image does not say.
     pub entrypoint: Vec<String>,
@@ -63,6 +64,7 @@ pub struct ImageStore {
     /// How many pulls go on at the same time.
     pub(crate) pulls: Semaphore,
     registries: Mutex<Arc<Registries>>,
+    pub(crate) shown: Shown,
     // Held open for its lock.
     _lock: File,
 }
@@ -95,6 +97,7 @@ impl ImageStore {
             downloads: Downloads::open(&dir.join("downloads"))?,
             pulls: Semaphore::new(PULLS_MAX),
             registries: Mutex::default(),
+            shown: Shown::default(),
             _lock: lock,
         };
         store.sweep()?;
@@ -203,11 +206,11 @@ impl ImageStore {
         Ok(next)
     }
 
-    /// Removes what no reference leads to.
+    /// Removes what no reference leads to and no program has files of.
     fn collect(&self, references: &References) -> Result<(), ImageError> {
         let ids: BTreeSet<&String> = references.references.values().collect();
         let kept: BTreeSet<PathBuf> = ids.iter().map(|id| self.manifest_path(id)).collect();
-        let mut digests = BTreeSet::new();
+        let mut digests = self.shown.digests();
         for id in ids {
             digests.extend(self.manifest(id)?.files.into_values().map(|entry| entry.digest));
         }
@@ -274,11 +277,14 @@ fn find(name: &str, references: &References) -> Option<String> {
 }
 
 fn image(id: &str, manifest: &Manifest, references: &References) -> Image {
+    // Many names of one file take its room once.
+    let contents: BTreeMap<&str, u64> =
+        manifest.files.values().map(|entry| (entry.digest.as_str(), entry.size_bytes)).collect();
     let names = references.references.iter().filter(|(_, other)| *other == id).map(|(name, _)| name.clone());
     Image {
         id: id.to_owned(),
         references: names.collect(),
-        size_bytes: manifest.files.values().map(|entry| entry.size_bytes).sum(),
+        size_bytes: contents.values().sum(),
         entrypoint: manifest.entrypoint.clone(),
         cmd: manifest.cmd.clone(),
         env: manifest.env.clone(),

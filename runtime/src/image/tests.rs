@@ -76,6 +76,22 @@ fn removing_the_last_reference_removes_the_blobs() {
     assert_eq!(store.list().unwrap().len(), 1);
 }
 
+/// A program goes on that has files of an image that is removed.
+#[test]
+fn the_files_of_a_removed_image_stay_while_somebody_has_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path().join("images");
+    let store = std::sync::Arc::new(ImageStore::open(&root).unwrap());
+    let image = store.import("a", &module(dir.path(), b"")).unwrap();
+    let files = store.files(&image.id).unwrap();
+    let blobs = || fs::read_dir(root.join("blobs/sha256")).unwrap().count();
+    assert!(store.remove("a").unwrap());
+    assert_eq!((store.list().unwrap().len(), blobs()), (0, 1));
+    drop(files);
+    store.import("b", &module(dir.path(), b"x")).unwrap();
+    assert_eq!(blobs(), 1);
+}
+
 #[test]
 fn importing_again_moves_the_reference() {
     let dir = tempfile::tempdir().unwrap();
@@ -95,13 +111,37 @@ fn a_directory_is_an_image_of_its_files() {
     fs::write(source.join("data.txt"), b"data").unwrap();
     fs::write(source.join("image.json"), br#"{"entrypoint":["/bin/a.wasm"],"env":{"A":"1"}}"#).unwrap();
     let store = ImageStore::open(&dir.path().join("images")).unwrap();
+    fs::hard_link(source.join("bin/a.wasm"), source.join("bin/b")).unwrap();
     let image = store.import("a", &source).unwrap();
-    assert_eq!(image.modules, ["/bin/a.wasm"]);
+    assert_eq!(image.modules, ["/bin/a.wasm", "/bin/b"]);
+    assert_eq!(image.size_bytes, 8 + 4, "one file by two names, and the data");
     assert_eq!(image.env, [("A".to_owned(), "1".to_owned())]);
     let files = store.manifest(&image.id).unwrap().files;
-    assert_eq!(files.keys().collect::<Vec<_>>(), ["/bin/a.wasm", "/data.txt"]);
-    std::os::unix::fs::symlink("/etc", source.join("link")).unwrap();
-    assert!(matches!(store.import("b", &source), Err(ImageError::NotAnImage(_))));
+    assert_eq!(files.keys().collect::<Vec<_>>(), ["/bin/a.wasm", "/bin/b", "/data.txt"]);
+}
+
+/// Rootfs directories are full of links, and an absolute one means the root of the image.
+#[test]
+fn a_link_to_a_file_of_the_directory_is_that_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let source = dir.path().join("source");
+    fs::create_dir_all(source.join("bin")).unwrap();
+    module(&source.join("bin"), b"");
+    fs::write(dir.path().join("secret"), "secret").unwrap();
+    let link = |target: &str, name: &str| std::os::unix::fs::symlink(target, source.join("bin").join(name)).unwrap();
+    link("a.wasm", "near");
+    link("/bin/a.wasm", "absolute");
+    link("../bin/./near", "twice");
+    let store = ImageStore::open(&dir.path().join("images")).unwrap();
+    let image = store.import("a", &source).unwrap();
+    assert_eq!(image.modules, ["/bin/a.wasm", "/bin/absolute", "/bin/near", "/bin/twice"]);
+    assert_eq!(image.size_bytes, 8);
+    for target in ["../../secret", "/etc/passwd", "/bin", "none", "bad", "/bin/bad"] {
+        link(target, "bad");
+        let refused = store.import("b", &source).unwrap_err().to_string();
+        assert!(refused.contains("bin/bad` is a link that leads to no file"), "{target}: {refused}");
+        fs::remove_file(source.join("bin/bad")).unwrap();
+    }
 }
 
 #[test]

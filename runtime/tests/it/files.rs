@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
-use runtime::{File, Mount, MountSource, Spec};
+use runtime::{File, Mount, MountSource, Spec, StartError, Stdio};
 
 use crate::node::{Node, guest};
 
@@ -79,6 +80,8 @@ async fn a_directory_of_the_host_is_read_and_written() {
         (&["write", "/data/new", "three"], "written"),
         (&["read", "/data/new"], "three"),
         (&["mkdir", "/data/dir"], "made"),
+        (&["mkdir", "/data"], "error: AlreadyExists"),
+        (&["mkdir", "/data/conf"], "error: AlreadyExists"),
         (&["rename", "/data/new", "/data/dir/moved"], "renamed"),
         (&["stat", "/data/dir/moved"], "file 5"),
         (&["list", "/data"], "conf/ dir/ there"),
@@ -87,7 +90,8 @@ async fn a_directory_of_the_host_is_read_and_written() {
         (&["list", "/data/dir"], ""),
         (&["read", "/data/conf/a"], "1"),
     ] {
-        assert_eq!(says(&node, &mounts, act).await, said, "{act:?}");
+        let heard = says(&node, &mounts, act).await;
+        assert_eq!(if said.starts_with("error: ") { &heard[..said.len()] } else { &heard }, said, "{act:?}");
     }
     assert!(dir.path().join("dir").is_dir());
 }
@@ -168,4 +172,45 @@ async fn the_files_of_an_image_are_below_its_root() {
     assert_eq!(node.run(plain).await.1, "/actor.wasm,args,x\n");
     let (_, said) = node.run(node.spec(&image, &["write", "/share/text", "x"])).await;
     assert!(said.starts_with("error: ReadOnlyFilesystem"), "{said}");
+}
+
+#[tokio::test]
+async fn an_image_is_a_volume_of_another_and_its_modules_are_commands() {
+    let node = Node::open();
+    let source = node.dir.path().join("source");
+    std::fs::create_dir_all(source.join("share")).unwrap();
+    std::fs::copy(guest("actor"), source.join("tool")).unwrap();
+    std::fs::write(source.join("share/text"), "of the volume").unwrap();
+    let id = node.runtime.images().import("tools", &source).unwrap().id;
+    let files = node.runtime.images().files(&id).unwrap();
+    let mount = |path: &str, of: &str| Mount {
+        path: path.to_owned(),
+        source: MountSource::Image(files.clone().below(of).unwrap()),
+        read_only: true,
+    };
+    let mounts = [mount("/tools", ""), mount("/share", "share")];
+    for (act, said) in [
+        (&["list", "/"][..], "share/ tools/"),
+        (&["list", "/tools"], "share/ tool"),
+        (&["read", "/share/text"], "of the volume"),
+    ] {
+        assert_eq!(says(&node, &mounts, act).await, said, "{act:?}");
+    }
+    for path in ["/share/text", "/share/new", "/tools/share/text"] {
+        let said = says(&node, &mounts, &["write", path, "x"]).await;
+        assert!(said.starts_with("error: ReadOnlyFilesystem"), "{path}: {said}");
+    }
+
+    let spec = Spec { mounts: mounts.to_vec(), ..node.spec(&node.import("actor"), &["sleep", "600000"]) };
+    let program = node.runtime.start(spec).await.unwrap();
+    let run = |words: &[&str]| {
+        let words = words.iter().map(|it| (*it).to_owned()).collect();
+        node.runtime.exec(&program, "command".to_owned(), words, Stdio::default())
+    };
+    let (command, _) = run(&["/tools/tool", "exit", "42"]).await.unwrap();
+    assert_eq!(command.wait().await.code, 42);
+    for not_a_module in ["/share/text", "/tools/none", "/tools"] {
+        assert!(matches!(run(&[not_a_module]).await, Err(StartError::NoModule(_))), "{not_a_module}");
+    }
+    program.stop(Duration::ZERO).await;
 }

@@ -26,6 +26,9 @@ pub enum Error {
     /// The program did not start.
     #[error("{}", chain(.0))]
     Start(#[source] runtime::StartError),
+    /// A volume cannot be what it should be; a kubelet knows the first word.
+    #[error("ImageVolumeMountFailed: {0}")]
+    Volume(String),
     /// The image store failed.
     #[error("{operation}")]
     Images {

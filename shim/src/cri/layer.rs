@@ -16,7 +16,7 @@ pub fn code(err: &Error) -> Code {
         Error::Unsupported(_) => Code::Unimplemented,
         Error::Expired => Code::DeadlineExceeded,
         Error::Lagged(_) => Code::DataLoss,
-        Error::Start(_) | Error::Images { .. } | Error::File { .. } => Code::Unknown,
+        Error::Start(_) | Error::Volume(_) | Error::Images { .. } | Error::File { .. } => Code::Unknown,
     }
 }
 

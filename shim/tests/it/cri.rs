@@ -4,6 +4,7 @@ mod calls;
 mod contract;
 mod life;
 mod restart;
+mod volume;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -125,10 +125,11 @@ impl HostDescriptor for FilesView<'_> {
     fn create_directory_at(&mut self, fd: Fd, path: String) -> FsResult<()> {
         let path = self.path(&fd, &path)?;
         // What is there already is more to the point than that nothing may be made.
-        if self.tree()?.look(&path).is_ok_and(|node| !matches!(node, Node::Host(_))) {
+        let tree = self.tree()?;
+        if tree.is_mount(&path) || tree.look(&path).is_ok_and(|node| !matches!(node, Node::Host(_))) {
             return Err(ErrorCode::Exist.into());
         }
-        Ok(change::make_directory(self.tree()?, &path)?)
+        Ok(change::make_directory(tree, &path)?)
     }
 
     fn stat(&mut self, fd: Fd) -> FsResult<DescriptorStat> {

@@ -11,6 +11,7 @@ use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat, openat2};
 use rustix::io::Errno;
 
 use crate::host::bindings::wasi::filesystem::types::{DescriptorType, ErrorCode};
+use crate::image::{Entry, ImageFiles};
 use crate::spec::{FileSet, Mount, MountSource};
 
 /// A path that is longer is refused before it is looked at.
@@ -38,8 +39,7 @@ enum Source {
     /// Looked up anew for each call: they may be replaced while the program runs.
     Files(Arc<FileSet>),
     Host(PathBuf),
-    /// The files of the image, by path relative to the root, and where their contents are.
-    Image(BTreeMap<String, PathBuf>),
+    Image(ImageFiles),
 }
 
 /// What is at a path.
@@ -62,11 +62,10 @@ pub(crate) struct HostNode {
 
 impl Tree {
     /// The tree of some mounts over the files of an image; `None` if there is nothing at all.
-    pub(crate) fn new(mounts: Vec<Mount>, image: BTreeMap<String, PathBuf>) -> Option<Self> {
+    pub(crate) fn new(mounts: Vec<Mount>, image: Option<ImageFiles>) -> Option<Self> {
         let mut branches: Vec<Branch> = mounts.into_iter().map(branch).collect();
-        if !image.is_empty() {
-            let image = image.into_iter().map(|(path, blob)| (path.trim_matches('/').to_owned(), blob)).collect();
-            branches.push(Branch { path: String::new(), source: Source::Image(image), read_only: true });
+        if let Some(files) = image {
+            branches.push(Branch { path: String::new(), source: Source::Image(files), read_only: true });
         }
         // Stable, so that a mount on the root is before the image.
         branches.sort_by_key(|branch| std::cmp::Reverse(branch.path.len()));
@@ -92,6 +91,14 @@ impl Tree {
             Some(Node::Host(node)) => Some(node),
             Some(Node::Directory | Node::Memory(_)) | None => None,
         }
+    }
+
+    /// The module of an image that is mounted over a path, and where it is.
+    pub(crate) fn mounted_module(&self, path: &str) -> Option<(Entry, PathBuf)> {
+        let (branch, rest) = self.branch(path)?;
+        let Source::Image(files) = &branch.source else { return None };
+        let entry = files.entry(rest).filter(|entry| entry.wasm)?;
+        Some((entry.clone(), files.blob(entry)))
     }
 
     /// Whether something is mounted exactly there.
@@ -145,13 +152,12 @@ impl Branch {
                 let directory = rest.is_empty() || files.keys().any(|path| strip(path, rest).is_some());
                 directory.then_some(Node::Directory)
             }
-            Source::Image(files) => {
-                if let Some(blob) = files.get(rest) {
-                    return Some(Node::Host(HostNode { root: blob.clone(), path: String::new(), read_only: true }));
+            Source::Image(files) => match files.entry(rest) {
+                Some(entry) => {
+                    Some(Node::Host(HostNode { root: files.blob(entry), path: String::new(), read_only: true }))
                 }
-                let directory = rest.is_empty() || files.keys().any(|path| strip(path, rest).is_some());
-                directory.then_some(Node::Directory)
-            }
+                None => (rest.is_empty() || files.is_directory(rest)).then_some(Node::Directory),
+            },
             Source::Host(root) => {
                 let node = HostNode { root: root.clone(), path: rest.to_owned(), read_only: self.read_only };
                 Some(Node::Host(node))
@@ -162,7 +168,10 @@ impl Branch {
     fn list(&self, rest: &str) -> BTreeMap<String, DescriptorType> {
         match &self.source {
             Source::Files(files) => children(files.files().keys(), rest),
-            Source::Image(files) => children(files.keys(), rest),
+            Source::Image(files) => {
+                let kind = |directory| if directory { DescriptorType::Directory } else { DescriptorType::RegularFile };
+                files.children(rest).into_iter().map(|(name, is)| (name.to_owned(), kind(is))).collect()
+            }
             Source::Host(_) => BTreeMap::new(),
         }
     }
@@ -246,6 +255,7 @@ fn branch(mount: Mount) -> Branch {
     let (source, read_only) = match mount.source {
         MountSource::Files(files) => (Source::Files(files), true),
         MountSource::Host(root) => (Source::Host(root), mount.read_only),
+        MountSource::Image(files) => (Source::Image(files), true),
     };
     Branch { path, source, read_only }
 }

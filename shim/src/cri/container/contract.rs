@@ -12,7 +12,6 @@ const NO_PROCESS: &str = "a program here is no Linux process";
 const NO_NAMESPACE: &str = "programs here have no Linux namespaces";
 const NO_CGROUP: &str = "programs here have no cgroup";
 const NO_USERS: &str = "a Wasm image has no users";
-const LATER: &str = "this node cannot do it yet";
 
 /// The one file of cgroup v2 that kubelets ask for and that holds of itself: a program ends as a whole.
 const OOM_GROUP: (&str, &str) = ("memory.oom.group", "1");
@@ -67,7 +66,11 @@ const RULES: &[Rule] = &[
         asked: |it| it.mounts.iter().any(|it| !it.mount_options.is_empty()),
         why: NO_NAMESPACE,
     },
-    Rule { what: "an image volume", asked: |it| it.mounts.iter().any(|it| it.image.is_some()), why: LATER },
+    Rule {
+        what: "an image volume that can be written",
+        asked: |it| it.mounts.iter().any(|it| it.image.is_some() && !it.readonly),
+        why: "an image never changes",
+    },
     Rule { what: "a config for Windows", asked: |it| it.windows.is_some(), why: "this is no Windows" },
 ];
 

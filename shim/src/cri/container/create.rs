@@ -4,11 +4,11 @@ use std::borrow::Cow;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use runtime::{Spec, Stdio};
+use runtime::{ImageFiles, Spec, Stdio};
 use tokio::sync::mpsc;
 
-use super::contract;
 use super::spec::{self, Place};
+use super::{contract, path, volume};
 use crate::cri::error::Error;
 use crate::cri::image;
 use crate::cri::message::{
@@ -27,14 +27,17 @@ pub(in crate::cri) async fn create(
     service: &Service,
     req: CreateContainerRequest,
 ) -> Result<CreateContainerResponse, Error> {
-    let config = req.config.ok_or_else(|| Error::Invalid("a container needs a config".to_owned()))?;
+    let mut config = req.config.ok_or_else(|| Error::Invalid("a container needs a config".to_owned()))?;
     contract::refuse(&config)?;
     let wanted = config.image.as_ref().map(|it| it.image.as_str()).unwrap_or_default();
     let found = image::resolve(service, wanted).await?;
     let image = found.ok_or_else(|| Error::NotFound { kind: "image", id: wanted.to_owned() })?;
 
+    path::refuse(&config, &volume::files(service, &image.id).await?)?;
+    let volumes = volume::resolve(service, &mut config.mounts).await?;
+
     let id = service.new_id();
-    let (spec, log_path) = plan(service, &id, &req.pod_sandbox_id, &image.id, &config)?;
+    let (spec, log_path) = plan(service, &id, &req.pod_sandbox_id, (&image.id, volumes), &config)?;
     let container = container(id.clone(), req.pod_sandbox_id, image, spec, log_path, config);
     let turn = service.records.turn().await;
     // Removed meanwhile: without this its record would outlive it.
@@ -55,7 +58,7 @@ fn plan(
     service: &Service,
     id: &str,
     sandbox_id: &str,
-    image_id: &str,
+    (image_id, volumes): (&str, Vec<Option<ImageFiles>>),
     config: &ContainerConfig,
 ) -> Result<(Spec, PathBuf), Error> {
     let state = service.state.lock();
@@ -63,7 +66,8 @@ fn plan(
     if sandbox.state() != PodSandboxState::SandboxReady {
         return Err(Error::State(format!("sandbox `{sandbox_id}` is not ready")));
     }
-    let place = Place { files: service.files(), sandbox: &sandbox.config, group: Arc::clone(&sandbox.group) };
+    let group = Arc::clone(&sandbox.group);
+    let place = Place { files: service.files(), volumes, sandbox: &sandbox.config, group };
     let log_path = spec::log_path(&sandbox.config, config)?.unwrap_or_default();
     Ok((spec::spec(id, image_id, place, config)?, log_path))
 }

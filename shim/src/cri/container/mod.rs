@@ -6,6 +6,7 @@ mod events;
 mod input;
 mod list;
 mod names;
+mod path;
 mod remove;
 mod reopen;
 mod spec;
@@ -14,6 +15,7 @@ mod stats;
 mod status;
 mod stop;
 mod update;
+mod volume;
 
 pub(super) use create::create;
 pub(super) use events::events;

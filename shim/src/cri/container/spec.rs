@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use runtime::{Group, MountSource, Spec};
+use runtime::{Group, ImageFiles, MountSource, Spec};
 use serde::Deserialize;
 
 use super::names;
@@ -24,6 +24,8 @@ const CPU_SHARES_MAX: i64 = 262_144;
 /// What of a container's surroundings its program has to do with.
 pub(super) struct Place<'a> {
     pub(super) files: &'a FileSets,
+    /// What each mount shows of an image, if it is one.
+    pub(super) volumes: Vec<Option<ImageFiles>>,
     pub(super) sandbox: &'a PodSandboxConfig,
     pub(super) group: Arc<Group>,
 }
@@ -37,7 +39,8 @@ pub(super) fn spec(id: &str, image_id: &str, place: Place<'_>, config: &Containe
         env.push(text_variable(variable)?);
     }
     let log_path = log_path(place.sandbox, config)?;
-    let mut mounts = config.mounts.iter().map(|it| mount(place.files, it)).collect::<Result<Vec<_>, _>>()?;
+    let sources = config.mounts.iter().zip(place.volumes);
+    let mut mounts = sources.map(|(it, volume)| mount(place.files, it, volume)).collect::<Result<Vec<_>, _>>()?;
     mounts.extend(names::resolv_conf(place.sandbox, config));
     Ok(Spec {
         id: id.to_owned(),
@@ -94,8 +97,10 @@ fn text_variable(variable: &KeyValue) -> Result<(String, String), Error> {
     }
 }
 
-fn mount(files: &FileSets, mount: &Mount) -> Result<runtime::Mount, Error> {
-    let source = if mount.host_path.starts_with(SCHEME) {
+fn mount(files: &FileSets, mount: &Mount, volume: Option<ImageFiles>) -> Result<runtime::Mount, Error> {
+    let source = if let Some(files) = volume {
+        MountSource::Image(files)
+    } else if mount.host_path.starts_with(SCHEME) {
         let set = files.get(&mount.host_path);
         MountSource::Files(set.ok_or_else(|| Error::Invalid(format!("no such files: {}", mount.host_path)))?)
     } else {

@@ -29,7 +29,7 @@ pub(super) async fn stream(service: &Service, container_id: &str, wanted: Wanted
     tokio::select! {
         _ = outputs.relay(&mut listener) => {}
         () = remote.gone() => {}
-        () = forward(stdin, input) => {}
+        () = forward(service, container_id, stdin, input) => {}
     }
     if wanted.stdin {
         service.note_detached(container_id);
@@ -37,13 +37,19 @@ pub(super) async fn stream(service: &Service, container_id: &str, wanted: Wanted
     remote.end(&Ended::Code(0)).await;
 }
 
-/// Never ends: the client may still listen after its last word.
-async fn forward(stdin: Option<mpsc::Receiver<Bytes>>, input: Option<mpsc::Sender<Bytes>>) {
+/// Never ends: the client may still listen after its last word. A program that has one client hears that it was the last.
+async fn forward(
+    service: &Service,
+    container_id: &str,
+    stdin: Option<mpsc::Receiver<Bytes>>,
+    input: Option<mpsc::Sender<Bytes>>,
+) {
     if let (Some(mut stdin), Some(input)) = (stdin, input) {
         while let Some(bytes) = stdin.recv().await {
             // A program that does not read any more does not want it.
             let _ = input.send(bytes).await;
         }
+        service.note_detached(container_id);
     }
     std::future::pending().await
 }

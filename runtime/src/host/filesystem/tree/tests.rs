@@ -20,7 +20,7 @@ fn tree(mounts: &[(&str, MountSource)]) -> Tree {
         source: source.clone(),
         read_only: true,
     };
-    Tree::new(mounts.iter().map(mount).collect(), BTreeMap::new()).unwrap()
+    Tree::new(mounts.iter().map(mount).collect(), None).unwrap()
 }
 
 fn shown(tree: &Tree, path: &str) -> String {
@@ -58,13 +58,50 @@ fn paths_are_looked_up_in_the_innermost_mount() {
 
 #[test]
 fn the_files_of_the_image_are_under_everything() {
-    let image = BTreeMap::from([("/app.wasm".to_owned(), "/blob".into()), ("/etc/x".to_owned(), "/blob".into())]);
+    let dir = tempfile::tempdir().unwrap();
+    let image = image(dir.path());
     let mount = Mount { path: "/etc/app".to_owned(), source: files(&["a"]), read_only: true };
-    let tree = Tree::new(vec![mount], image).unwrap();
+    let tree = Tree::new(vec![mount], Some(image)).unwrap();
     assert_eq!(shown(&tree, "/"), "app.wasm etc/");
     assert_eq!(shown(&tree, "/etc"), "app x/");
-    assert_eq!(shown(&tree, "/app.wasm"), "host \"/blob\" ");
-    assert!(Tree::new(Vec::new(), BTreeMap::new()).is_none());
+    assert!(shown(&tree, "/app.wasm").starts_with("host "));
+    assert_eq!(shown(&tree, "/app"), "no-entry");
+    assert!(Tree::new(Vec::new(), None).is_none());
+}
+
+#[test]
+fn a_part_of_an_image_can_be_mounted() {
+    let dir = tempfile::tempdir().unwrap();
+    let image = image(dir.path());
+    let part = |path: &str| image.clone().below(path);
+    for nowhere in ["none", "et", "etc/x/y", "../etc", "etc/.."] {
+        assert!(part(nowhere).is_none(), "{nowhere}");
+    }
+    let tree = tree(&[
+        ("/all", MountSource::Image(part("").unwrap())),
+        ("/part", MountSource::Image(part("/etc/").unwrap())),
+        ("/file", MountSource::Image(part("./etc/x").unwrap())),
+    ]);
+    assert_eq!(shown(&tree, "/"), "all file part/");
+    assert_eq!(shown(&tree, "/all"), "app.wasm etc/");
+    assert_eq!(shown(&tree, "/part"), "x/");
+    for path in ["/part/x", "/file", "/all/etc/x"] {
+        assert!(shown(&tree, path).starts_with("host "), "{path}");
+        assert!(tree.host(path).unwrap().read_only, "{path}");
+        assert!(tree.mounted_module(path).is_none(), "{path}");
+    }
+    assert!(tree.mounted_module("/all/app.wasm").is_some());
+}
+
+/// A store with an image of two files.
+fn image(dir: &Path) -> ImageFiles {
+    let source = dir.join("source");
+    std::fs::create_dir_all(source.join("etc")).unwrap();
+    std::fs::write(source.join("app.wasm"), b"\0asm\x01\0\0\0").unwrap();
+    std::fs::write(source.join("etc/x"), "x").unwrap();
+    let store = Arc::new(crate::image::ImageStore::open(&dir.join("store")).unwrap());
+    let image = store.import("example.local/two:1", &source).unwrap();
+    store.files(&image.id).unwrap()
 }
 
 #[test]
