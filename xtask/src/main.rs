@@ -1,5 +1,6 @@
 //! `cargo xtask <task>`: what a developer or CI runs beside cargo itself.
 
+mod critest;
 mod e2e;
 mod guests;
 mod push;
@@ -19,6 +20,9 @@ usage: cargo xtask <task>
   e2e     play examples/*/README.md with real clients against a real server
           [--coracle PATH] [--kubectl PATH]... [--registry PATH] [NAME]...
           without a registry (CNCF distribution), examples that need one are left out
+  critest run upstream's critest against `coracle cri` with our own images, as root; compare with docs/critest.md
+          [--coracle PATH] [--critest PATH] [--registry PATH] [-- OPTION...]
+          options after -- are critest's own, and then nothing is compared
   push    put a module into a registry of this machine
           [--user NAME:PASSWORD] [--with-data FILE] MODULE REFERENCE
 ";
@@ -28,6 +32,7 @@ fn main() -> Result<()> {
     match arguments.next().as_deref() {
         Some("tidy") => tidy::run(&root()),
         Some("guests") => guests::build(&root()),
+        Some("critest") => critest::run(&root(), arguments),
         Some("push") => push::run(arguments),
         Some("e2e") => e2e::run(&root(), arguments),
         Some("help" | "--help" | "-h") | None => {

@@ -13,7 +13,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+pub(crate) const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 const ANSWER_BYTES_MAX: u64 = 1 << 20;
 
 /// What was asked for.
@@ -43,9 +43,7 @@ pub(crate) fn run(arguments: impl Iterator<Item = String>) -> Result<()> {
             image(&repository, &module, &data)?
         }
     };
-    let bytes = serde_json::to_vec(&manifest)?;
-    let path = format!("/v2/{name}/manifests/{tag}");
-    repository.ask("PUT", &path, MANIFEST, &bytes, 201).context("put the manifest")?;
+    let bytes = repository.name(tag, &manifest)?;
     println!("pushed {}@{}", options.reference, digest(&bytes));
     Ok(())
 }
@@ -77,17 +75,28 @@ fn artifact(repository: &Repository<'_>, module: &[u8]) -> Result<Value> {
 
 /// An image of files, as a Dockerfile `FROM scratch` makes it.
 fn image(repository: &Repository<'_>, module: &[u8], data: &[u8]) -> Result<Value> {
-    let mut layer = Vec::new();
-    for (path, contents) in [("app.wasm", module), ("data.txt", data)] {
-        layer.extend(tar_member(path, contents));
-    }
-    layer.extend([0; 1024]);
+    let layer = layer(&[("app.wasm", Member::File(module)), ("data.txt", Member::File(data))]);
     let config = json!({
         "architecture": "wasm", "os": "wasip1", "config": {"Entrypoint": ["/app.wasm"]},
         "rootfs": {"type": "layers", "diff_ids": [digest(&layer)]},
     });
     let types = ("application/vnd.oci.image.config.v1+json", "application/vnd.oci.image.layer.v1.tar");
     manifest(repository, (types.0, &config), (types.1, &layer))
+}
+
+/// What is at a path of a layer.
+#[derive(Clone, Copy)]
+pub(crate) enum Member<'a> {
+    File(&'a [u8]),
+    /// The same file as at another path of the layer.
+    HardLink(&'a str),
+}
+
+/// A layer, as a plain archive.
+pub(crate) fn layer(members: &[(&str, Member<'_>)]) -> Vec<u8> {
+    let mut archive: Vec<u8> = members.iter().flat_map(|(path, member)| tar_member(path, *member)).collect();
+    archive.extend([0; 1024]);
+    archive
 }
 
 fn manifest(repository: &Repository<'_>, config: (&str, &Value), layer: (&str, &[u8])) -> Result<Value> {
@@ -100,12 +109,17 @@ fn manifest(repository: &Repository<'_>, config: (&str, &Value), layer: (&str, &
     }))
 }
 
-fn tar_member(path: &str, contents: &[u8]) -> Vec<u8> {
+fn tar_member(path: &str, member: Member<'_>) -> Vec<u8> {
+    let (kind, contents, target) = match member {
+        Member::File(contents) => (b'0', contents, ""),
+        Member::HardLink(target) => (b'1', &[][..], target),
+    };
     let mut header = [0; 512];
     header[..path.len()].copy_from_slice(path.as_bytes());
     header[100..107].copy_from_slice(b"0000644");
     header[124..135].copy_from_slice(format!("{:011o}", contents.len()).as_bytes());
-    header[156] = b'0';
+    header[156] = kind;
+    header[157..157 + target.len()].copy_from_slice(target.as_bytes());
     header[257..263].copy_from_slice(b"ustar\0");
     header[148..156].fill(b' ');
     let sum: u32 = header.iter().map(|byte| u32::from(*byte)).sum();
@@ -116,23 +130,31 @@ fn tar_member(path: &str, contents: &[u8]) -> Vec<u8> {
 }
 
 /// One repository, and who writes to it.
-struct Repository<'a> {
-    host: &'a str,
-    name: &'a str,
-    authorization: Option<String>,
+pub(crate) struct Repository<'a> {
+    pub(crate) host: &'a str,
+    pub(crate) name: &'a str,
+    pub(crate) authorization: Option<String>,
 }
 
 // === impl Repository ===
 
 impl Repository<'_> {
     /// Uploads a blob; its descriptor.
-    fn blob(&self, kind: &str, bytes: &[u8]) -> Result<Value> {
+    pub(crate) fn blob(&self, kind: &str, bytes: &[u8]) -> Result<Value> {
         let begun = self.ask("POST", &format!("/v2/{}/blobs/uploads/", self.name), "", b"", 202)?;
         let place = begun.strip_prefix(&format!("http://{}", self.host)).unwrap_or(&begun);
         let separator = if place.contains('?') { '&' } else { '?' };
         let path = format!("{place}{separator}digest={}", digest(bytes));
         self.ask("PUT", &path, "application/octet-stream", bytes, 201).context("put a blob")?;
         Ok(json!({"mediaType": kind, "digest": digest(bytes), "size": bytes.len()}))
+    }
+
+    /// Names a manifest; its bytes.
+    pub(crate) fn name(&self, tag: &str, manifest: &Value) -> Result<Vec<u8>> {
+        let bytes = serde_json::to_vec(manifest)?;
+        let path = format!("/v2/{}/manifests/{tag}", self.name);
+        self.ask("PUT", &path, MANIFEST, &bytes, 201).context("put the manifest")?;
+        Ok(bytes)
     }
 
     /// One request on a connection of its own; the answer's `Location`.
@@ -171,7 +193,7 @@ impl Repository<'_> {
     }
 }
 
-fn digest(bytes: &[u8]) -> String {
+pub(crate) fn digest(bytes: &[u8]) -> String {
     let hex: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
     format!("sha256:{hex}")
 }

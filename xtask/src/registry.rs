@@ -1,4 +1,4 @@
-//! A real registry for the examples: CNCF distribution on loopback, with one user and an empty store.
+//! A real registry for the examples and for critest: CNCF distribution on loopback, with an empty store.
 
 use std::fs;
 use std::net::TcpListener;
@@ -21,23 +21,36 @@ pub(crate) struct Registry {
 }
 
 impl Registry {
-    /// Starts `program` with its files below `directory`.
+    /// Starts `program` with its files below `directory`, for one user.
     ///
     /// # Errors
     /// It does not start or does not answer.
     pub(crate) fn start(program: &Path, directory: &Path) -> Result<Registry> {
+        let passwords = directory.join("htpasswd");
+        fs::write(&passwords, HTPASSWD)?;
+        let users = format!("auth:\n  htpasswd: {{realm: examples, path: {}}}\n", passwords.display());
+        Self::start_for(program, directory, &users)
+    }
+
+    /// Likewise, for everybody.
+    ///
+    /// # Errors
+    /// As `start`.
+    pub(crate) fn start_open(program: &Path, directory: &Path) -> Result<Registry> {
+        Self::start_for(program, directory, "")
+    }
+
+    fn start_for(program: &Path, directory: &Path, users: &str) -> Result<Registry> {
         let directory = directory.join("registry");
         fs::create_dir_all(&directory)?;
         let host = TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
-        let (config, passwords) = (directory.join("config.yaml"), directory.join("htpasswd"));
-        fs::write(&passwords, HTPASSWD)?;
+        let config = directory.join("config.yaml");
         fs::write(
             &config,
             format!(
                 "version: 0.1\nlog: {{level: warn}}\nstorage:\n  filesystem: {{rootdirectory: {}}}\nhttp:\n  addr: {host}\n\
-                 auth:\n  htpasswd: {{realm: examples, path: {}}}\n",
+                 {users}",
                 directory.join("store").display(),
-                passwords.display()
             ),
         )?;
         let log = fs::File::create(directory.join("log"))?;
