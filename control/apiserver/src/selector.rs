@@ -34,6 +34,6 @@ fn value_of<'a>(object: &'a Object, name: &str) -> &'a str {
     match name {
         "metadata.name" => &object.key.name,
         "metadata.namespace" => &object.key.namespace,
-        _ => object.index.fields.iter().find(|(key, _)| &**key == name).map_or("", |(_, value)| value),
+        _ => object.index.fields.get(name).unwrap_or_default(),
     }
 }

@@ -4,8 +4,6 @@
 //! `{"kind":"K","apiVersion":"V","metadata":{"resourceVersion":"R",…},…}`: the head ends before `"metadata"`, and the
 //! revision stands right after it.
 
-use std::sync::Arc;
-
 use bytes::{BufMut, Bytes, BytesMut};
 use serde_json::{Map, Value, json};
 use storage::{Draft, Index, Object, Revision};
@@ -80,11 +78,7 @@ fn index(resource: &Resource, object: &Value) -> Index {
         .map(|(key, value)| (key.as_str().into(), value.as_str().unwrap_or_default().into()))
         .collect();
     labels.sort();
-    let fields = resource
-        .selectable_fields
-        .iter()
-        .map(|(name, read)| (Arc::from(*name), read(object).into_boxed_str()))
-        .collect();
+    let fields = storage::Fields::new(resource.selectable_fields.iter().map(|(name, read)| (*name, read(object))));
     Index { uid: object.str_at("metadata.uid").into(), labels: labels.into(), fields }
 }
 

@@ -5,7 +5,7 @@
 
 use std::{sync::Arc, time::Instant};
 
-use storage::{Draft, Durability, Index, Key, Object, Precondition, Query, Storage};
+use storage::{Draft, Durability, Fields, Index, Key, Object, Precondition, Query, Storage};
 
 const OBJECTS: usize = 20_000;
 const OBJECT_BYTES: usize = 2_900;
@@ -68,7 +68,7 @@ fn draft(number: usize) -> Draft {
     let index = Index {
         uid: format!("{number:036}").into(),
         labels: [("app".into(), "web".into()), ("pod-template-hash".into(), "6d4cf56db6".into())].into(),
-        fields: [("spec.nodeName".into(), node(number)), ("status.phase".into(), "Running".into())].into(),
+        fields: Fields::new([("spec.nodeName", &*node(number)), ("status.phase", "Running")]),
     };
     Draft { value: vec![b'x'; OBJECT_BYTES].into(), revision_at: 10, index, durability: Durability::Disk }
 }

@@ -2,13 +2,14 @@
 
 use std::{
     collections::{HashMap, HashSet},
+    hash::Hash,
     sync::Arc,
 };
 
 use bytes::Bytes;
 
 use crate::{
-    Draft, Durability, Error, Event, Index, Key, OBJECT_BYTES_MAX, Object, Precondition, Revision,
+    Draft, Durability, Error, Event, Fields, Index, Key, OBJECT_BYTES_MAX, Object, Precondition, Revision,
     state::{Change, State},
 };
 
@@ -29,9 +30,12 @@ pub(crate) struct Batch<'a> {
     latest: HashMap<Key, usize>,
 }
 
-/// One copy of each name of a resource, namespace or field, shared by all objects.
+/// One copy of each name of a resource or namespace, and of the names of a kind's fields, shared by all objects.
 #[derive(Default)]
-pub(crate) struct Names(HashSet<Arc<str>>);
+pub(crate) struct Names {
+    names: HashSet<Arc<str>>,
+    fields: HashSet<Arc<[Box<str>]>>,
+}
 
 // === impl Write ===
 
@@ -75,7 +79,8 @@ impl<'a> Batch<'a> {
         }
         let revision = Revision(self.revision.0 + 1);
         let value = with_revision(&draft, revision)?;
-        let index = shared_index(self.names.interned_fields(draft.index), previous.as_ref());
+        let fields = self.names.interned_fields(draft.index.fields);
+        let index = shared_index(Index { fields, ..draft.index }, previous.as_ref());
         let key = previous.as_ref().map_or_else(|| self.names.interned(key), |object| object.key.clone());
         let object = Some(Object { key: key.clone(), revision, value, index });
         let event = Arc::new(Event { revision, object, previous });
@@ -150,29 +155,32 @@ impl Names {
         Key { resource: self.shared(&key.resource), namespace: self.shared(&key.namespace), name: key.name }
     }
 
-    /// The index with the names of its fields shared.
-    fn interned_fields(&mut self, mut index: Index) -> Index {
-        for (name, _) in &mut index.fields {
-            *name = self.shared(name);
+    /// The fields with their names shared.
+    pub(crate) fn interned_fields(&mut self, fields: Fields) -> Fields {
+        if let Some(known) = self.fields.get(fields.names()) {
+            let names = known.clone();
+            return fields.with_names(names);
         }
-        index
+        forget_unused(&mut self.fields);
+        self.fields.insert(fields.names().clone());
+        fields
     }
 
     /// The one copy of this name.
     pub(crate) fn shared(&mut self, name: &str) -> Arc<str> {
-        if let Some(known) = self.0.get(name) {
+        if let Some(known) = self.names.get(name) {
             return known.clone();
         }
-        self.forget_unused();
+        forget_unused(&mut self.names);
         let name: Arc<str> = name.into();
-        self.0.insert(name.clone());
+        self.names.insert(name.clone());
         name
     }
+}
 
-    /// Drops the names that no key uses any more, whenever the set is about to grow its table.
-    fn forget_unused(&mut self) {
-        if self.0.len() == self.0.capacity() {
-            self.0.retain(|name| Arc::strong_count(name) > 1);
-        }
+/// Drops what no object uses any more, whenever the set is about to grow its table.
+fn forget_unused<T: ?Sized + Eq + Hash>(shared: &mut HashSet<Arc<T>>) {
+    if shared.len() == shared.capacity() {
+        shared.retain(|one| Arc::strong_count(one) > 1);
     }
 }

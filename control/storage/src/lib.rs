@@ -11,6 +11,7 @@
 mod batch;
 mod compact;
 mod expire;
+mod fields;
 mod history;
 mod memory;
 mod open;
@@ -26,6 +27,7 @@ use futures::future::BoxFuture;
 
 pub use compact::{COMPACTION_PERIOD, compact_periodically};
 pub use expire::{Retention, expire_periodically};
+pub use fields::Fields;
 pub use memory::open_memory;
 pub use open::{OpenError, open};
 pub use watch::Watch;
@@ -69,7 +71,7 @@ pub struct Index {
     /// `metadata.labels`, sorted by key.
     pub labels: Box<[(Box<str>, Box<str>)]>,
     /// The resource's selectable fields with their values, `metadata.name` and `metadata.namespace` excepted.
-    pub fields: Box<[(Arc<str>, Box<str>)]>,
+    pub fields: Fields,
 }
 
 /// An object about to be written: encoded but for its revision, which only the store knows.
@@ -263,7 +265,7 @@ impl Query {
 
     fn field_matches(&self, object: &Object) -> bool {
         let Some((field, value)) = &self.field else { return true };
-        object.index.fields.iter().any(|(f, v)| f == field && v == value)
+        object.index.fields.get(field) == Some(&**value)
     }
 }
 

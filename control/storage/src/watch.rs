@@ -158,11 +158,9 @@ impl Group {
             hand(watchers, event);
         }
         for (field, by_value) in &mut self.by_field {
-            let [before, after] = [&event.previous, &event.object].map(|object| {
-                let fields = object.as_ref().map(|object| &object.index.fields);
-                fields.and_then(|fields| fields.iter().find(|(f, _)| f == field)).map(|(_, value)| value)
-            });
-            for value in before.into_iter().chain(after.filter(|value| before != Some(value))) {
+            let [before, after] = [&event.previous, &event.object]
+                .map(|object| object.as_ref().and_then(|object| object.index.fields.get(field)));
+            for value in before.into_iter().chain(after.filter(|value| before != Some(*value))) {
                 if let Some(watchers) = by_value.get_mut(value) {
                     hand(watchers, event);
                 }

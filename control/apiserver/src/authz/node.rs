@@ -170,7 +170,7 @@ fn check_own(node: &str, info: &RequestInfo, what: &str) -> Result<(), Refusal> 
 }
 
 fn field<'a>(object: &'a Object, name: &str) -> &'a str {
-    object.index.fields.iter().find(|(field, _)| &**field == name).map_or("", |(_, value)| value)
+    object.index.fields.get(name).unwrap_or_default()
 }
 
 fn is_mirror(pod: &Value) -> bool {

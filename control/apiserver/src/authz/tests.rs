@@ -41,7 +41,7 @@ impl World {
         let labels = object.at("metadata.labels").and_then(Value::as_object).into_iter().flatten();
         let index = Index {
             labels: labels.map(|(key, value)| (key.as_str().into(), value.as_str().unwrap().into())).collect(),
-            fields: [("spec.nodeName".into(), object.str_at("spec.nodeName").into())].into(),
+            fields: storage::Fields::new([("spec.nodeName", object.str_at("spec.nodeName"))]),
             ..Index::default()
         };
         let value = format!("{{\"revision\":,{}", &object.to_string()[1..]);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::{Index, Key, Object, Revision, batch::Names};
+use crate::{Fields, Index, Key, Object, Revision, batch::Names};
 
 /// Where the mark is kept.
 pub(super) const MARK_KEY: &[u8] = b"\0mark";
@@ -51,8 +51,8 @@ pub(super) fn encode_object(object: &Object) -> Vec<u8> {
         put_text(&mut out, name);
         put_text(&mut out, value);
     }
-    put_count(&mut out, object.index.fields.len());
-    for (name, value) in &object.index.fields {
+    put_count(&mut out, object.index.fields.iter().len());
+    for (name, value) in object.index.fields.iter() {
         put_text(&mut out, name);
         put_text(&mut out, value);
     }
@@ -113,9 +113,8 @@ fn decode_record(key: Key, record: &[u8], names: &mut Names) -> Option<Object> {
     let revision = rest.revision()?;
     let uid = rest.text()?.into();
     let labels = (0..rest.count()?).map(|_| Some((rest.text()?.into(), rest.text()?.into()))).collect::<Option<_>>()?;
-    let fields =
-        (0..rest.count()?).map(|_| Some((names.shared(rest.text()?), rest.text()?.into()))).collect::<Option<_>>()?;
-    let index = Arc::new(Index { uid, labels, fields });
+    let fields = (0..rest.count()?).map(|_| Some((rest.text()?, rest.text()?))).collect::<Option<Vec<_>>>()?;
+    let index = Arc::new(Index { uid, labels, fields: names.interned_fields(Fields::new(fields)) });
     Some(Object { key, revision, value: Bytes::copy_from_slice(rest.0), index })
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use storage::{Draft, Durability, Index, Key, Object, Precondition, Query, Revision, Storage};
+use storage::{Draft, Durability, Fields, Index, Key, Object, Precondition, Query, Revision, Storage};
 
 pub(crate) const PODS: &str = "core/pods";
 
@@ -25,7 +25,7 @@ pub(crate) fn draft(text: &str) -> Draft {
 }
 
 pub(crate) fn on_node(text: &str, node: &str) -> Draft {
-    let index = Index { fields: [("spec.nodeName".into(), node.into())].into(), ..Index::default() };
+    let index = Index { fields: Fields::new([("spec.nodeName", node)]), ..Index::default() };
     Draft { index, ..draft(text) }
 }
 
