@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::argv;
 use crate::command;
 use crate::instance::{Instance, Life};
-use crate::module::Entry;
+use crate::module::World;
 use crate::place::Unclaimed;
 use crate::program::Program;
 use crate::runtime::Runtime;
@@ -41,7 +41,7 @@ impl Runtime {
                 (path, module)
             }
         };
-        let Entry::Command(pre) = &module.entry else {
+        let World::Command(pre) = &module.world else {
             return Err(StartError::NoModule(format!("`{path}` answers HTTP requests, it is not a command")));
         };
         let pre = pre.clone();

@@ -20,11 +20,11 @@ const HTTP_EXPORT: &str = "wasi:http/incoming-handler@0.2.";
 
 /// Code that is ready to be instantiated.
 pub(crate) struct Module {
-    pub(crate) entry: Entry,
+    pub(crate) world: World,
 }
 
-/// How a module is run.
-pub(crate) enum Entry {
+/// What a module is written for, and so how it is run.
+pub(crate) enum World {
     /// It has a main function.
     Command(CommandPre<State>),
     /// It handles HTTP requests.
@@ -33,18 +33,18 @@ pub(crate) enum Entry {
 
 impl Module {
     pub(crate) fn engine(&self) -> &Engine {
-        match &self.entry {
-            Entry::Command(pre) => pre.engine(),
-            Entry::Server(pre) => pre.engine(),
+        match &self.world {
+            World::Command(pre) => pre.engine(),
+            World::Server(pre) => pre.engine(),
         }
     }
 }
 
 impl std::fmt::Debug for Module {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self.entry {
-            Entry::Command(_) => "Module(Command)",
-            Entry::Server(_) => "Module(Server)",
+        f.write_str(match self.world {
+            World::Command(_) => "Module(Command)",
+            World::Server(_) => "Module(Server)",
         })
     }
 }
@@ -93,8 +93,8 @@ impl Modules {
                 load(&self.engine, &artifact).map_err(|err| CompileError::Failed(format!("{err:#}")))?
             }
         };
-        let entry = self.link(&component).map_err(|err| CompileError::BadModule(format!("{err:#}")))?;
-        Ok(self.keep(digest, Module { entry }))
+        let world = self.link(&component).map_err(|err| CompileError::BadModule(format!("{err:#}")))?;
+        Ok(self.keep(digest, Module { world }))
     }
 
     fn loaded(&self, digest: &str) -> Option<Arc<Module>> {
@@ -113,11 +113,11 @@ impl Modules {
         module
     }
 
-    fn link(&self, component: &Component) -> wasmtime::Result<Entry> {
+    fn link(&self, component: &Component) -> wasmtime::Result<World> {
         let pre: InstancePre<State> = self.linker.instantiate_pre(component)?;
         let ty = component.component_type();
         let serves = ty.exports(&self.engine).any(|(name, _)| name.starts_with(HTTP_EXPORT));
-        if serves { ProxyPre::new(pre).map(Entry::Server) } else { CommandPre::new(pre).map(Entry::Command) }
+        if serves { ProxyPre::new(pre).map(World::Server) } else { CommandPre::new(pre).map(World::Command) }
     }
 }
 

@@ -150,9 +150,9 @@ impl Runtime {
         let address = SocketAddr::new(spec.group.ip, spec.http_port);
         let program = Arc::new(self.program(spec, &manifest, path, Arc::clone(&module), streams, place));
         let unclaimed = Unclaimed::new(&program);
-        match &module.entry {
-            module::Entry::Command(pre) => command::start(program, pre.clone()).await?,
-            module::Entry::Server(pre) => serve::start(program, pre.clone(), address).await?,
+        match &module.world {
+            module::World::Command(pre) => command::start(program, pre.clone()).await?,
+            module::World::Server(pre) => serve::start(program, pre.clone(), address).await?,
         }
         Ok(unclaimed.claim())
     }
