@@ -34,6 +34,7 @@ const CEILING_STEP: u64 = 10_000;
 const REOPEN_PERIOD: Duration = Duration::from_secs(1);
 
 /// What the writer is asked.
+#[expect(clippy::large_enum_variant, reason = "the small one is sent once in the life of a store")]
 pub(super) enum Message {
     Write(Request),
     /// Finish what came before, and end.
