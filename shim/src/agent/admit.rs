@@ -80,8 +80,6 @@ const RULES: &[Rule] = &[
         why: LATER,
     },
     Rule { field: "spec.containers[].startupProbe", asked: |it| each(it, |it| hard(&it.startup_probe)), why: LATER },
-    Rule { field: "spec.containers[].stdin", asked: |it| each(it, |it| it.stdin == Some(true)), why: LATER },
-    Rule { field: "spec.containers[].tty", asked: |it| each(it, |it| it.tty == Some(true)), why: LATER },
     Rule { field: "spec.containers[].workingDir", asked: |it| each(it, asks_working_dir), why: LATER },
     Rule {
         field: "spec.containers[].volumeDevices",

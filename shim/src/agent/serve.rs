@@ -1,4 +1,5 @@
-//! The kubelet's HTTP API: what the API server asks a node for `kubectl logs` and for metrics. It opens no port.
+//! The kubelet's HTTP API: what the API server asks a node for `kubectl logs`, `exec`, `attach` and `port-forward`, and for metrics. It
+//! opens no port.
 //!
 //! # Errors
 //! As the kubelet does, in plain text; the API server makes a Status of it.
@@ -11,7 +12,6 @@ use axum::extract::{Path, Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
-use futures::stream;
 use k8s_openapi::api::core::v1::{ContainerState, ContainerStatus, Pod};
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
@@ -21,6 +21,7 @@ use super::logs::{Options, Reader};
 use super::pods::PodEntry;
 
 mod stats;
+mod stream;
 
 /// The kubelet's HTTP API over an agent.
 pub(crate) fn router(agent: Arc<Agent>) -> Router {
@@ -29,14 +30,10 @@ pub(crate) fn router(agent: Arc<Agent>) -> Router {
         .route("/pods", get(pods))
         .route("/stats/summary", get(stats::summary))
         .route("/containerLogs/{namespace}/{pod}/{container}", get(container_logs))
-        .route("/exec/{*rest}", any(async || not_yet("exec")))
-        .route("/attach/{*rest}", any(async || not_yet("attach")))
-        .route("/portForward/{*rest}", any(async || not_yet("port-forward")))
+        .route("/exec/{namespace}/{pod}/{container}", any(stream::exec))
+        .route("/attach/{namespace}/{pod}/{container}", any(stream::attach))
+        .route("/portForward/{namespace}/{pod}", any(stream::port_forward))
         .with_state(agent)
-}
-
-fn not_yet(what: &str) -> Response {
-    (StatusCode::NOT_IMPLEMENTED, format!("{what} is not supported by this node yet")).into_response()
 }
 
 /// All pods of this node, as a list.
@@ -148,7 +145,7 @@ struct Follower {
 impl Follower {
     /// The log as it is read; the reader is dropped when the client goes.
     fn body(self) -> Body {
-        let parts = stream::try_unfold(self, |mut follower| async move {
+        let parts = futures::stream::try_unfold(self, |mut follower| async move {
             let Self { reader, entry, container, attempt, seen } = &mut follower;
             let part = reader.next(|| has_ended(entry, container, *attempt, seen)).await?;
             Ok::<_, std::io::Error>(part.map(|it| (it, follower)))

@@ -9,7 +9,7 @@ use k8s_openapi::jiff::Timestamp;
 use parking_lot::Mutex;
 use ring::rand::{SecureRandom, SystemRandom};
 use runtime::{Instance, Runtime};
-use tokio::sync::broadcast;
+use tokio::sync::{Semaphore, broadcast};
 use tokio_util::task::TaskTracker;
 
 use super::address::AddressPool;
@@ -18,7 +18,7 @@ use super::files::FileSets;
 use super::message::{ContainerEventResponse, ContainerEventType};
 use super::record::{Kind, Records};
 use super::state::{Program, Sandbox, State};
-use super::stream::{Ticket, Tickets};
+use super::stream::{CLIENTS_MAX, Ticket, Tickets};
 
 /// Events that a slow listener may be behind.
 const EVENTS_MAX: usize = 1024;
@@ -42,6 +42,8 @@ pub struct Service {
     random: SystemRandom,
     /// Where clients of streams come to, if anywhere.
     tickets: OnceLock<Tickets>,
+    /// A place for each client that streams.
+    clients: Arc<Semaphore>,
     network: String,
     config: String,
 }
@@ -111,6 +113,7 @@ impl Service {
             events: broadcast::channel(EVENTS_MAX).0,
             random: SystemRandom::new(),
             tickets: OnceLock::new(),
+            clients: Arc::new(Semaphore::new(CLIENTS_MAX)),
             network: format!("{network}/{prefix_len}"),
             config,
         })
@@ -150,6 +153,10 @@ impl Service {
 
     pub(super) fn tickets(&self) -> Option<&Tickets> {
         self.tickets.get()
+    }
+
+    pub(super) fn clients(&self) -> &Arc<Semaphore> {
+        &self.clients
     }
 
     /// Where a client can do once what the ticket says.

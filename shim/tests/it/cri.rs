@@ -4,6 +4,7 @@ mod calls;
 mod contract;
 mod life;
 mod restart;
+pub(crate) mod stream;
 mod volume;
 
 use std::path::{Path, PathBuf};
@@ -16,7 +17,8 @@ use shim::cri::client::{self, Client};
 use shim::cri::message::image_service_client::ImageServiceClient;
 use shim::cri::message::runtime_service_client::RuntimeServiceClient;
 use shim::cri::message::*;
-use shim::cri::{Service, Setup, socket};
+use shim::cri::{Service, Setup, socket, stream as streams};
+use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Channel;
@@ -60,6 +62,8 @@ impl Node {
         let socket = runtime_dir.path().join("run/cri.sock");
         let listener = socket::bind(&socket).unwrap();
         let shutdown = CancellationToken::new();
+        let clients = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        tokio::spawn(streams::serve(clients, Arc::clone(&service), shutdown.clone()));
         let server = tokio::spawn(socket::serve(listener, service, shutdown.clone()));
         let Client { pods, images } = client::connect(&socket).await.unwrap();
         Self { pods, images, socket, runtime, dir, _runtime_dir: runtime_dir, shutdown, server }

@@ -4,5 +4,6 @@
 mod api;
 mod bug;
 mod cri;
+mod exec;
 mod node;
 mod pods;

@@ -18,6 +18,7 @@ use tokio::task::JoinHandle;
 use tower::ServiceExt as _;
 
 use crate::api::Api;
+use crate::cri::stream::tools;
 
 #[path = "../../../xtask/src/guests.rs"]
 mod guests;
@@ -116,6 +117,11 @@ impl Node {
     /// Gives the node the image of the actor: a component that needs seconds to compile.
     pub(crate) fn import_actor(&self) {
         self.runtime.images().import("example.local/actor:1", &actor()).unwrap();
+    }
+
+    /// Gives the node an image of several commands.
+    pub(crate) fn import_tools(&self) {
+        tools::import(&self.runtime, self.dir.path());
     }
 
     /// Creates a pod of one container `c`, whose fields and those of the spec are given; answers its path.

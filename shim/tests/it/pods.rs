@@ -177,7 +177,6 @@ async fn the_node_registers_itself_and_lives() {
     let lease = node.api.until(lease, |it| it.is_some()).await.unwrap();
     assert_eq!(lease["spec"]["leaseDurationSeconds"], 40);
     assert_eq!(node.ask("/healthz").await, (200, "ok".to_owned()));
-    assert_eq!(node.ask("/exec/ns/p/c").await, (501, "exec is not supported by this node yet".to_owned()));
 }
 
 /// `oracle/kubelet/probe-readiness.txt` and `probe-liveness.txt`. The test answers on the pod's address in its place.

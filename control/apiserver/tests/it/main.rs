@@ -5,6 +5,7 @@ mod bookmarks;
 mod bootstrap;
 mod compress;
 mod encodings;
+mod exec;
 mod openid;
 mod oracle;
 mod put;

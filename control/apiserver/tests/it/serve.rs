@@ -6,9 +6,10 @@ use apiserver::admission::Chain;
 use apiserver::authn::jwt::Key;
 use apiserver::authn::token::Tokens;
 use apiserver::authn::{MASTERS, StaticToken};
+use apiserver::node::NodeConnector;
 use apiserver::request::User;
 use apiserver::resources::{self, bootstrap};
-use apiserver::server::{Config, Server};
+use apiserver::server::{Config, Server, Stack};
 use apiserver::{authn, authz};
 use storage::{Draft, Durability, Object, Paging, Precondition, Query, Storage};
 use tokio::sync::OnceCell;
@@ -21,12 +22,21 @@ static FIRST_OBJECTS: OnceCell<Vec<Object>> = OnceCell::const_new();
 
 /// A fresh server.
 pub async fn server() -> impl crate::replay::Server {
+    over(first_store().await).service()
+}
+
+/// A fresh server that reaches nodes.
+pub async fn server_with(nodes: Arc<dyn NodeConnector>) -> Stack {
+    Server::new(Config { nodes: Some(nodes), ..config(first_store().await) }).service()
+}
+
+async fn first_store() -> Arc<dyn Storage> {
     let first = FIRST_OBJECTS.get_or_init(first_objects).await;
     let storage = storage::open_memory();
     for object in first {
         storage.put(object.key.clone(), draft(object), Precondition::Absent).await.expect("the store is empty");
     }
-    over(storage).service()
+    storage
 }
 
 async fn first_objects() -> Vec<Object> {
@@ -56,11 +66,15 @@ fn draft(object: &Object) -> Draft {
 
 /// A server over this store.
 pub fn over(storage: Arc<dyn Storage>) -> Server {
+    Server::new(config(storage))
+}
+
+fn config(storage: Arc<dyn Storage>) -> Config {
     let admin = User { uid: "admin-uid".into(), ..User::new("admin", [MASTERS]) };
     let issuer = "https://kubernetes.default.svc.cluster.local".to_owned();
     let tokens = Arc::new(Tokens::new(Key::generate(), issuer, storage.clone()));
     let (authorizer, rbac) = authz::built_in(&storage);
-    Server::new(Config {
+    Config {
         storage,
         resources: resources::all(),
         service_cidr: "10.96.0.0/16".to_owned(),
@@ -73,5 +87,5 @@ pub fn over(storage: Arc<dyn Storage>) -> Server {
             .collect(),
         nodes: None,
         requests_in_flight_max: 400,
-    })
+    }
 }

@@ -57,8 +57,6 @@ fn every_rule_refuses() {
         container(json!({"livenessProbe": {"exec": {"command": ["true"]}}})),
         container(json!({"readinessProbe": {"grpc": {"port": 1}}})),
         container(json!({"startupProbe": {"httpGet": {"port": 1, "scheme": "HTTPS"}}})),
-        container(json!({"stdin": true})),
-        container(json!({"tty": true})),
         container(json!({"workingDir": "/work"})),
         container(json!({"volumeDevices": [{"name": "d", "devicePath": "/dev/x"}]})),
         container(json!({"volumeMounts": [{"name": "v", "mountPath": "/v", "subPathExpr": "$(X)"}]})),

@@ -11,6 +11,8 @@ use crate::cri::message::{
     ContainerConfig, ContainerMetadata, ImageSpec, KeyValue, LinuxContainerConfig, LinuxContainerResources, Mount,
 };
 
+/// The label that names a container.
+pub(in crate::agent) const CONTAINER_LABEL: &str = "io.kubernetes.container.name";
 /// The period that CPU quotas count for, in microseconds.
 const CPU_PERIOD: i64 = 100_000;
 
@@ -42,11 +44,14 @@ pub(super) async fn container(
         mounts,
         labels: [
             (UID_LABEL.to_owned(), cx.pod.entry.uid.clone()),
-            ("io.kubernetes.container.name".to_owned(), container.name.clone()),
+            (CONTAINER_LABEL.to_owned(), container.name.clone()),
         ]
         .into(),
         annotations: ports_annotation(container).into_iter().collect(),
         log_path: format!("{}/{attempt}.log", container.name),
+        stdin: container.stdin.unwrap_or_default(),
+        stdin_once: container.stdin_once.unwrap_or_default(),
+        tty: container.tty.unwrap_or_default(),
         linux: Some(LinuxContainerConfig { resources: Some(resources(container)), security_context: None }),
         ..Default::default()
     })

@@ -8,7 +8,7 @@ pub(crate) mod worker;
 
 pub(crate) mod adopt;
 pub(crate) mod condition;
-mod config;
+pub(crate) mod config;
 mod container;
 mod context;
 pub(crate) mod downward;

@@ -12,9 +12,14 @@ use crate::cri::service::Service;
 
 /// Where to talk with a container's program.
 pub(in crate::cri) fn attach(service: &Service, req: AttachRequest) -> Result<AttachResponse, Error> {
+    Ok(AttachResponse { url: service.url(attach_ticket(service, req)?)? })
+}
+
+/// What Attach allows, for whoever needs no URL.
+pub(crate) fn attach_ticket(service: &Service, req: AttachRequest) -> Result<Ticket, Error> {
     service.running(&req.container_id)?;
     let wanted = Wanted { stdin: req.stdin, stdout: req.stdout, stderr: req.stderr, tty: req.tty }.checked()?;
-    Ok(AttachResponse { url: service.url(Ticket::Attach { container_id: req.container_id, wanted })? })
+    Ok(Ticket::Attach { container_id: req.container_id, wanted })
 }
 
 /// Joins a client and a program until either leaves. The program goes on; its input ends if its config says that one client is all.

@@ -6,7 +6,7 @@ use runtime::{Exit, Instance, Listener, LogStream, Stdio};
 use tokio::time::timeout;
 
 use super::relay::{self, Relayed};
-use super::remote::{Ended, Remote, Wanted};
+use super::remote::{Ended, GOODBYE_WAIT, Remote, Wanted};
 use super::server::Ticket;
 use crate::cri::error::Error;
 use crate::cri::message::{ExecRequest, ExecResponse, ExecSyncRequest, ExecSyncResponse};
@@ -29,10 +29,14 @@ pub(in crate::cri) async fn exec_sync(service: &Service, req: ExecSyncRequest) -
 
 /// Where to talk with a command.
 pub(in crate::cri) fn exec(service: &Service, req: ExecRequest) -> Result<ExecResponse, Error> {
+    Ok(ExecResponse { url: service.url(exec_ticket(service, req)?)? })
+}
+
+/// What Exec allows, for whoever needs no URL.
+pub(crate) fn exec_ticket(service: &Service, req: ExecRequest) -> Result<Ticket, Error> {
     service.running(&req.container_id)?;
     let wanted = Wanted { stdin: req.stdin, stdout: req.stdout, stderr: req.stderr, tty: req.tty }.checked()?;
-    let ticket = Ticket::Exec { container_id: req.container_id, args: req.cmd, wanted };
-    Ok(ExecResponse { url: service.url(ticket)? })
+    Ok(Ticket::Exec { container_id: req.container_id, args: req.cmd, wanted })
 }
 
 /// Runs a command for a client. Either's leaving ends it, and so does the end of the container.
@@ -49,9 +53,16 @@ pub(super) async fn stream(
         Err(err) => return remote.end(&Ended::Failed(err.to_string())).await,
     };
     let outputs = relay::Outputs { stdout: remote.stdout.clone(), stderr: remote.stderr.clone(), tty: wanted.tty };
+    let Command { instance, listener, beside } = &mut command;
+    let container_ended = async {
+        beside.wait().await;
+        instance.kill();
+        // The client gets what the command printed, if it takes it.
+        tokio::time::sleep(GOODBYE_WAIT).await;
+    };
     let relayed = tokio::select! {
-        relayed = outputs.relay(&mut command.listener) => relayed,
-        _ = command.beside.wait() => Relayed::Gone,
+        relayed = outputs.relay(listener) => relayed,
+        () = container_ended => Relayed::Gone,
         () = remote.gone() => Relayed::Gone,
     };
     let exit = match relayed {

@@ -29,8 +29,13 @@ type Address = Arc<dyn Fn(u16) -> SocketAddr + Send + Sync>;
 
 /// Where to reach ports of a sandbox.
 pub(in crate::cri) fn port_forward(service: &Service, req: PortForwardRequest) -> Result<PortForwardResponse, Error> {
+    Ok(PortForwardResponse { url: service.url(port_forward_ticket(service, req)?)? })
+}
+
+/// What PortForward allows, for whoever needs no URL.
+pub(crate) fn port_forward_ticket(service: &Service, req: PortForwardRequest) -> Result<Ticket, Error> {
     dialer(service, &req.pod_sandbox_id)?;
-    Ok(PortForwardResponse { url: service.url(Ticket::PortForward { sandbox_id: req.pod_sandbox_id })? })
+    Ok(Ticket::PortForward { sandbox_id: req.pod_sandbox_id })
 }
 
 /// How to reach the ports of a sandbox that is ready.
@@ -97,7 +102,8 @@ async fn join(mut data: Stream, address: &(dyn Fn(u16) -> SocketAddr + Send + Sy
     };
     let from_pod = to_client(read, &data.output);
     tokio::pin!(to_pod, from_pod);
-    // The pod's last word ends it; a client that has said its last word may still listen.
+    // The pod's last word ends it; a client that has said its last word may still listen. What comes from the pod is never
+    // dropped half way: a frame that is cut off would end the whole connection.
     let sent = tokio::select! {
         got = &mut from_pod => return got.map_err(|err| failed(&err)),
         sent = &mut to_pod => sent,
@@ -109,7 +115,11 @@ async fn join(mut data: Stream, address: &(dyn Fn(u16) -> SocketAddr + Send + Sy
 async fn to_client(mut read: OwnedReadHalf, output: &StreamWriter) -> std::io::Result<()> {
     let mut buffer = vec![0; BUFFER_BYTES];
     let ended = loop {
-        match read.read(&mut buffer).await {
+        let read = tokio::select! {
+            read = read.read(&mut buffer) => read,
+            () = output.given_up() => return Ok(()),
+        };
+        match read {
             Ok(0) => break Ok(()),
             Ok(len) => output.write(&buffer[..len]).await.map_err(std::io::Error::other)?,
             Err(err) => break Err(err),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
@@ -14,8 +14,8 @@ use crate::cri::error::Error;
 
 /// How long a client may take to open its streams; upstream's bound.
 const STREAMS_WAIT: Duration = Duration::from_secs(30);
-/// How long a client may take to hang up after the end: closing earlier makes it wait for streams that it is still opening.
-const GOODBYE_WAIT: Duration = Duration::from_secs(5);
+/// How long a client may take to hear of the end and to hang up: closing earlier makes it wait for streams that it is still opening.
+pub(super) const GOODBYE_WAIT: Duration = Duration::from_secs(5);
 
 /// Which streams a command has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,8 +39,9 @@ pub(crate) struct Remote {
     /// Where error output goes.
     pub(crate) stderr: Option<Output>,
     status: Output,
-    // Moves input until the client is gone.
-    gone: BoxFuture<'static, ()>,
+    form: StatusForm,
+    // Moves input until the client is gone; `None` once it is.
+    gone: Option<BoxFuture<'static, ()>>,
 }
 
 /// The way back of one stream.
@@ -50,6 +51,15 @@ pub(crate) enum Output {
     Spdy(StreamWriter),
     /// A channel of a WebSocket.
     WebSocket(Channel),
+}
+
+/// How a client wants to hear of the end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum StatusForm {
+    /// As a Status, always: v4.channel.k8s.io and later.
+    Json,
+    /// As text, if it went badly: channel.k8s.io.
+    Text,
 }
 
 /// The client is gone.
@@ -112,12 +122,13 @@ impl Remote {
             stdout: output(streams.stdout),
             stderr: output(streams.stderr),
             status: Output::Spdy(streams.error?.output),
-            gone: Box::pin(async move { connection.closed().await }),
+            form: StatusForm::Json,
+            gone: Some(Box::pin(async move { connection.closed().await })),
         })
     }
 
     /// Takes the channels of a WebSocket, which are all there from the start.
-    pub(crate) async fn over_websocket(channels: Channels, wanted: Wanted) -> Self {
+    pub(crate) async fn over_websocket(channels: Channels, wanted: Wanted, form: StatusForm) -> Self {
         let output = |asked: bool, number| asked.then(|| Output::WebSocket(channels.channel(number)));
         let stdout = output(wanted.stdout, websocket::STDOUT);
         let stderr = output(wanted.stderr, websocket::STDERR);
@@ -127,19 +138,30 @@ impl Remote {
         // A client that is gone is noticed when the command writes.
         let _ = first.write(&[]).await;
         let (stdin, gone) = channels.split();
-        Self { stdin: wanted.stdin.then_some(stdin), stdout, stderr, status, gone: Box::pin(gone) }
+        Self { stdin: wanted.stdin.then_some(stdin), stdout, stderr, status, form, gone: Some(Box::pin(gone)) }
     }
 
     /// Waits until the client is gone. Cancellation safe; must be polled for input to arrive over a WebSocket.
     pub(crate) async fn gone(&mut self) {
-        (&mut self.gone).await;
+        if let Some(gone) = &mut self.gone {
+            gone.await;
+            self.gone = None;
+        }
     }
 
-    /// Tells the client how the command ended, and lets it hang up.
-    pub(crate) async fn end(mut self, ended: &Ended) {
+    /// Tells the client how the command ended, and lets it hang up. Whoever takes longer is hung up on.
+    pub(crate) async fn end(self, ended: &Ended) {
+        if timeout(GOODBYE_WAIT, self.say_goodbye(ended)).await.is_err() {
+            tracing::debug!("a client did not hang up after the end of its command");
+        }
+    }
+
+    async fn say_goodbye(mut self, ended: &Ended) {
         drop(self.stdin.take());
-        // A client that is gone needs no status.
-        let _ = self.status.write(status(ended).as_bytes()).await;
+        if let Some(text) = status(ended, self.form) {
+            // A client that is gone needs no status.
+            let _ = self.status.write(text.as_bytes()).await;
+        }
         for output in [&self.stdout, &self.stderr].into_iter().flatten() {
             output.finish().await;
         }
@@ -147,32 +169,36 @@ impl Remote {
         if let Output::WebSocket(channel) = &self.status {
             channel.close().await;
         }
-        // Whoever stays longer is hung up on.
-        let _ = timeout(GOODBYE_WAIT, self.gone).await;
+        self.gone().await;
     }
 }
 
-/// The Status of the end, as clients of `v4.channel.k8s.io` and later read it.
-fn status(ended: &Ended) -> String {
-    match ended {
-        Ended::Code(0) => json!({"metadata": {}, "status": "Success"}),
-        Ended::Code(code) => json!({
-            "metadata": {},
-            "status": "Failure",
-            "message": format!("command terminated with non-zero exit code: exit status {code}"),
-            "reason": "NonZeroExitCode",
-            "details": {"causes": [{"reason": "ExitCode", "message": code.to_string()}]},
-        }),
-        Ended::Failed(message) => json!({
-            "metadata": {},
-            "status": "Failure",
-            "message": format!("Internal error occurred: {message}"),
-            "reason": "InternalError",
-            "details": {"causes": [{"message": message}]},
-            "code": 500,
-        }),
+/// What a client reads of the end.
+fn status(ended: &Ended, form: StatusForm) -> Option<String> {
+    let (message, reason) = match ended {
+        Ended::Code(0) => {
+            return (form == StatusForm::Json).then(|| json!({"metadata": {}, "status": "Success"}).to_string());
+        }
+        Ended::Code(code) => (
+            format!("command terminated with non-zero exit code: command terminated with exit code {code}"),
+            json!({
+                "reason": "NonZeroExitCode",
+                "details": {"causes": [{"reason": "ExitCode", "message": code.to_string()}]},
+            }),
+        ),
+        Ended::Failed(message) => (
+            format!("Internal error occurred: {message}"),
+            json!({"reason": "InternalError", "details": {"causes": [{"message": message}]}, "code": 500}),
+        ),
+    };
+    if form == StatusForm::Text {
+        return Some(message);
     }
-    .to_string()
+    let mut status = json!({"metadata": {}, "status": "Failure", "message": message});
+    if let (Some(status), Value::Object(reason)) = (status.as_object_mut(), reason) {
+        status.extend(reason);
+    }
+    Some(status.to_string())
 }
 
 /// The streams that a client has opened so far.

@@ -19,9 +19,12 @@ use super::{attach, exec, port_forward, upgrade};
 use crate::cri::error::Error;
 use crate::cri::service::Service;
 
+/// Clients that stream at once. Each holds some 100 KiB while it does.
+pub(in crate::cri) const CLIENTS_MAX: usize = 512;
+
 /// What a client may do once, at a URL.
 #[derive(Debug)]
-pub(in crate::cri) enum Ticket {
+pub(crate) enum Ticket {
     /// Talk with a command in a container.
     Exec {
         /// Which container.
@@ -88,24 +91,40 @@ pub async fn serve(listener: TcpListener, service: Arc<Service>, shutdown: Cance
 
 async fn redeem(State(service): State<Arc<Service>>, Path(token): Path<String>, request: Request) -> Response {
     let ticket = service.tickets().and_then(|it| it.tokens.lock().take(&token, Instant::now()));
-    let Some(ticket) = ticket else {
-        return (StatusCode::NOT_FOUND, "this address was used before, or is too old").into_response();
+    match ticket {
+        Some(ticket) => answer(service, ticket, request).await,
+        None => (StatusCode::NOT_FOUND, "this address was used before, or is too old").into_response(),
+    }
+}
+
+/// Gives the client behind a request what a ticket allows. The streams go on after the answer.
+pub(crate) async fn answer(service: Arc<Service>, ticket: Ticket, request: Request) -> Response {
+    let Ok(place) = Arc::clone(service.clients()).try_acquire_owned() else {
+        return (StatusCode::SERVICE_UNAVAILABLE, "too many clients stream from this node").into_response();
     };
     match ticket {
         Ticket::Exec { container_id, args, wanted } => {
             upgrade::remote_command(request, wanted, async move |remote| {
+                let _place = place;
                 exec::stream(&service, &container_id, args, wanted, remote).await;
             })
             .await
         }
         Ticket::Attach { container_id, wanted } => {
             upgrade::remote_command(request, wanted, async move |remote| {
+                let _place = place;
                 attach::stream(&service, &container_id, wanted, remote).await;
             })
             .await
         }
         Ticket::PortForward { sandbox_id } => match port_forward::dialer(&service, &sandbox_id) {
-            Ok(address) => upgrade::port_forward(request, async move |it| port_forward::serve(it, address).await).await,
+            Ok(address) => {
+                upgrade::port_forward(request, async move |connection| {
+                    let _place = place;
+                    port_forward::serve(connection, address).await;
+                })
+                .await
+            }
             Err(err) => (StatusCode::NOT_FOUND, err.to_string()).into_response(),
         },
     }

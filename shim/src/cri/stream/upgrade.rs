@@ -7,9 +7,9 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use hyper_util::rt::TokioIo;
 
-use super::remote::{Remote, Wanted};
+use super::remote::{Remote, StatusForm, Wanted};
 use super::spdy::Connection;
-use super::websocket::{self, Channels, MESSAGE_BYTES_MAX};
+use super::websocket::{self, Channels, MESSAGE_BYTES_MAX, READ_BYTES};
 
 const SPDY: &str = "SPDY/3.1";
 const PROTOCOLS: &str = "x-stream-protocol-version";
@@ -18,6 +18,8 @@ const ACCEPTED_PROTOCOLS: &str = "x-accepted-stream-protocol-versions";
 const COMMAND_V4: &str = "v4.channel.k8s.io";
 /// The same with a message for the end of input: over WebSockets only.
 const COMMAND_V5: &str = "v5.channel.k8s.io";
+/// The oldest protocol over WebSockets, and what a client means that names none.
+const COMMAND_V1: &str = "channel.k8s.io";
 const PORT_FORWARD: &str = "portforward.k8s.io";
 /// Port forwarding's SPDY inside a WebSocket.
 const PORT_FORWARD_TUNNEL: &str = "SPDY/3.1+portforward.k8s.io";
@@ -32,8 +34,12 @@ where
     R: Future<Output = ()> + Send + 'static,
 {
     if is_websocket(request.headers()) {
-        return over_websocket(request, &[COMMAND_V5, COMMAND_V4], async move |socket| {
-            run(Remote::over_websocket(Channels::new(socket), wanted).await).await;
+        let names_none = !request.headers().contains_key(header::SEC_WEBSOCKET_PROTOCOL);
+        let protocols: &[_] = if names_none { &[] } else { &[COMMAND_V5, COMMAND_V4, COMMAND_V1] };
+        return over_websocket(request, protocols, async move |socket| {
+            let is_old = socket.protocol().is_none_or(|it| it == COMMAND_V1);
+            let form = if is_old { StatusForm::Text } else { StatusForm::Json };
+            run(Remote::over_websocket(Channels::new(socket), wanted, form).await).await;
         })
         .await;
     }
@@ -67,13 +73,15 @@ where
 {
     let (mut parts, _) = request.into_parts();
     let upgrade = match WebSocketUpgrade::from_request_parts(&mut parts, &()).await {
-        Ok(upgrade) => upgrade.protocols(protocols.iter().copied()).max_message_size(MESSAGE_BYTES_MAX),
+        Ok(upgrade) => upgrade.protocols(protocols.iter().copied()),
         Err(rejection) => return rejection.into_response(),
     };
-    if upgrade.selected_protocol().is_none() {
-        return refused(&parts.headers, protocols);
+    if !protocols.is_empty() && upgrade.selected_protocol().is_none() {
+        return refused(&parts.headers, header::SEC_WEBSOCKET_PROTOCOL.as_str(), protocols);
     }
-    upgrade.on_upgrade(run)
+    // A message is written whole and then the next: there is nothing to gather.
+    let upgrade = upgrade.read_buffer_size(READ_BYTES).write_buffer_size(0);
+    upgrade.max_frame_size(MESSAGE_BYTES_MAX).max_message_size(MESSAGE_BYTES_MAX).on_upgrade(run)
 }
 
 fn over_spdy<R>(
@@ -90,7 +98,7 @@ where
         return (StatusCode::BAD_REQUEST, "unable to upgrade: missing upgrade headers in request").into_response();
     }
     if !has_word(headers, PROTOCOLS, protocol) {
-        return refused(headers, &[protocol]);
+        return refused(headers, PROTOCOLS, &[protocol]);
     }
     let upgraded = hyper::upgrade::on(&mut request);
     // Lives as long as the connection, which belongs to its server.
@@ -112,8 +120,8 @@ where
 }
 
 /// Upstream: k8s.io/streaming, `Handshake`.
-fn refused(headers: &HeaderMap, protocols: &[&'static str]) -> Response {
-    let asked: Vec<&str> = words(headers, PROTOCOLS).collect();
+fn refused(headers: &HeaderMap, name: &str, protocols: &[&'static str]) -> Response {
+    let asked: Vec<&str> = words(headers, name).collect();
     let message = format!(
         "unable to upgrade: unable to negotiate protocol: client supports {asked:?}, server accepts {protocols:?}"
     );

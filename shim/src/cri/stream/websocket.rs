@@ -2,14 +2,17 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
-use axum::extract::ws::{Message, WebSocket};
+use axum::extract::ws::{CloseFrame, Message, WebSocket, close_code};
 use bytes::Bytes;
 use futures::stream::{SplitSink, SplitStream};
 use futures::{Sink, SinkExt, Stream, StreamExt};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{Mutex, mpsc};
 use tokio_util::io::{CopyToBytes, SinkWriter, StreamReader};
+
+use super::inlet::{Inlet, inlet};
 
 /// Channel numbers: the first byte of each message. Upstream: the remote command protocol v5.channel.k8s.io.
 pub(super) const STDIN: u8 = 0;
@@ -20,8 +23,10 @@ pub(super) const STATUS: u8 = 3;
 const CLOSE: u8 = 255;
 /// The longest message that is read; clients send 32 KiB at most.
 pub(super) const MESSAGE_BYTES_MAX: usize = 1024 * 1024;
-/// Messages that wait for the program to read its standard input.
-const MESSAGES_MAX: usize = 2;
+/// What is read at once; each connection has a buffer of it.
+pub(super) const READ_BYTES: usize = 16 * 1024;
+/// How often a client is asked whether it is there: one that is gone is noticed even while it is not read from.
+const PING_EVERY: Duration = Duration::from_secs(5);
 
 /// The way out of one channel.
 #[derive(Clone, Debug)]
@@ -42,15 +47,15 @@ pub(super) struct Channels {
     /// What the client sends to the program.
     pub(super) stdin: mpsc::Receiver<Bytes>,
     read: SplitStream<WebSocket>,
-    stdin_sender: mpsc::Sender<Bytes>,
+    inlet: Inlet,
     socket: Arc<Mutex<SplitSink<WebSocket, Message>>>,
 }
 
 impl Channels {
     pub(super) fn new(socket: WebSocket) -> Self {
         let (write, read) = socket.split();
-        let (stdin_sender, stdin) = mpsc::channel(MESSAGES_MAX);
-        Self { stdin, read, stdin_sender, socket: Arc::new(Mutex::new(write)) }
+        let (inlet, stdin) = inlet();
+        Self { stdin, read, inlet, socket: Arc::new(Mutex::new(write)) }
     }
 
     /// The way out of a channel.
@@ -60,19 +65,27 @@ impl Channels {
 
     /// Takes the parts: standard input, and what moves messages to it until the client is gone.
     pub(super) fn split(self) -> (mpsc::Receiver<Bytes>, impl Future<Output = ()> + Send) {
-        (self.stdin, deliver(self.read, self.stdin_sender))
+        let gone = async move {
+            tokio::select! {
+                () = deliver(self.read, self.inlet) => {}
+                () = lost(&self.socket) => {}
+            }
+        };
+        (self.stdin, gone)
     }
 }
 
 impl Channel {
-    /// Closes the connection.
+    /// Closes the connection, as after a good conversation: clients take a close without a code for a failure.
     pub(super) async fn close(&self) {
+        let frame = CloseFrame { code: close_code::NORMAL, reason: "".into() };
         // The client may be gone already.
-        let _ = self.socket.lock().await.send(Message::Close(None)).await;
+        let _ = self.socket.lock().await.send(Message::Close(Some(frame))).await;
     }
 }
 
-async fn deliver(mut read: SplitStream<WebSocket>, stdin: mpsc::Sender<Bytes>) {
+/// Moves what the client sends until it is gone.
+async fn deliver(mut read: SplitStream<WebSocket>, stdin: Inlet) {
     let mut stdin = Some(stdin);
     while let Some(Ok(message)) = read.next().await {
         let bytes = match message {
@@ -82,10 +95,19 @@ async fn deliver(mut read: SplitStream<WebSocket>, stdin: mpsc::Sender<Bytes>) {
             Message::Ping(_) | Message::Pong(_) => continue,
         };
         match (bytes.first(), &stdin) {
-            // A program that does not read any more does not want it.
-            (Some(&STDIN), Some(input)) if bytes.len() > 1 => drop(input.send(bytes.slice(1..)).await),
+            (Some(&STDIN), Some(input)) if bytes.len() > 1 => input.send(bytes.slice(1..)).await,
             (Some(&CLOSE), Some(_)) if bytes.get(1) == Some(&STDIN) => stdin = None,
             _ => {}
+        }
+    }
+}
+
+/// Waits until the client cannot be written to any more.
+async fn lost(socket: &Mutex<SplitSink<WebSocket, Message>>) {
+    loop {
+        tokio::time::sleep(PING_EVERY).await;
+        if socket.lock().await.send(Message::Ping(Bytes::new())).await.is_err() {
+            return;
         }
     }
 }

@@ -1,31 +1,35 @@
 //! One SPDY connection: a task reads frames and hands them to streams; whoever writes a stream writes to the connection itself.
 //!
 //! # Guarantees
-//! - What waits for a reader is bounded: `CHUNKS_MAX` chunks of `CHUNK_BYTES` a stream; the task stops reading when they are full.
+//! - What waits for a reader is bounded, by an `Inlet` for each stream; the task stops reading when one is full.
 //! - Nothing waits to be written: a write returns when the system has taken it.
+//! - A client that is gone is noticed, even while it is not read from: it is pinged every `PING_EVERY`.
 //! - Dropping the connection ends the task and closes the socket once no stream is left.
 
 use std::collections::HashMap;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::{BufMut, Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::AbortHandle;
+use tokio_util::sync::CancellationToken;
 
 use super::SpdyError;
 use super::frame::{self, Control, HEAD_BYTES, Head};
 use super::header::{Deflater, Headers, Inflater};
+use crate::cri::stream::inlet::{Inlet, inlet};
 
 /// The most bytes that are handed to a stream at once, and written as one frame.
 const CHUNK_BYTES: usize = 32 * 1024;
-/// Chunks that wait for the reader of a stream.
-const CHUNKS_MAX: usize = 2;
 /// Streams of a connection that are open at once. A forwarded port takes two for each connection to it.
 const STREAMS_MAX: usize = 1_024;
 /// Streams that wait to be accepted.
 const ACCEPT_MAX: usize = 16;
+/// How often a client is asked whether it is there.
+const PING_EVERY: Duration = Duration::from_secs(5);
 
 /// The server's end of a connection.
 #[derive(Debug)]
@@ -50,11 +54,14 @@ pub(crate) struct Stream {
 pub(crate) struct StreamWriter {
     id: u32,
     writer: Arc<Mutex<Writer>>,
+    given_up: Arc<CancellationToken>,
 }
 
 struct Writer {
     io: Box<dyn AsyncWrite + Send + Unpin>,
     deflater: Deflater,
+    // Whoever wrote last was dropped before the end of its frame: nothing that follows would be understood.
+    is_cut_off: bool,
 }
 
 impl std::fmt::Debug for Writer {
@@ -67,18 +74,23 @@ impl Connection {
     /// Speaks SPDY over `io` from now on.
     pub(crate) fn new(io: impl AsyncRead + AsyncWrite + Send + 'static) -> Self {
         let (read, write) = tokio::io::split(io);
-        let writer = Writer { io: Box::new(write), deflater: Deflater::default() };
+        let writer = Writer { io: Box::new(write), deflater: Deflater::default(), is_cut_off: false };
+        let writer = Arc::new(Mutex::new(writer));
         let (accept, accepted) = mpsc::channel(ACCEPT_MAX);
         let reader = Reader {
             io: Box::new(read),
-            writer: Arc::new(Mutex::new(writer)),
+            writer: Arc::clone(&writer),
             inflater: Inflater::new(),
             streams: HashMap::new(),
             accept,
         };
         // Owned by the connection: dropping it aborts the task.
         let task = tokio::spawn(async move {
-            if let Err(err) = reader.run().await {
+            let ended = tokio::select! {
+                ended = reader.run() => ended,
+                err = lost(&writer) => Err(err),
+            };
+            if let Err(err) = ended {
                 tracing::debug!(error = &err as &dyn std::error::Error, "a streaming connection ended");
             }
         });
@@ -123,18 +135,43 @@ impl StreamWriter {
         self.frame(true, &[]).await
     }
 
+    /// Waits until the client has given the stream up: it neither sends nor wants anything more on it. Cancellation safe.
+    pub(crate) async fn given_up(&self) {
+        self.given_up.cancelled().await;
+    }
+
     async fn frame(&self, last: bool, bytes: &[u8]) -> Result<(), SpdyError> {
         let mut writer = self.writer.lock().await;
+        if self.given_up.is_cancelled() {
+            return Err(SpdyError::GivenUp);
+        }
         writer.write(&[&frame::data(self.id, last, bytes.len()), bytes]).await
     }
 }
 
 impl Writer {
     async fn write(&mut self, parts: &[&[u8]]) -> Result<(), SpdyError> {
+        if std::mem::replace(&mut self.is_cut_off, true) {
+            return Err(SpdyError::CutOff);
+        }
         for part in parts {
             self.io.write_all(part).await.map_err(SpdyError::Io)?;
         }
-        self.io.flush().await.map_err(SpdyError::Io)
+        self.io.flush().await.map_err(SpdyError::Io)?;
+        self.is_cut_off = false;
+        Ok(())
+    }
+}
+
+/// Why the client cannot be written to any more. The pings of a server have even numbers.
+async fn lost(writer: &Mutex<Writer>) -> SpdyError {
+    let mut id = 0_u32;
+    loop {
+        tokio::time::sleep(PING_EVERY).await;
+        id = id.wrapping_add(2);
+        if let Err(err) = writer.lock().await.write(&[&frame::ping(id.to_be_bytes())]).await {
+            return err;
+        }
     }
 }
 
@@ -143,9 +180,22 @@ struct Reader {
     io: Box<dyn AsyncRead + Send + Unpin>,
     writer: Arc<Mutex<Writer>>,
     inflater: Inflater,
-    // Streams whose client may still send; a stream whose reader went away keeps its place until then.
-    streams: HashMap<u32, mpsc::Sender<Bytes>>,
+    streams: HashMap<u32, Place>,
     accept: mpsc::Sender<Stream>,
+}
+
+/// What the task has to know of a stream.
+struct Place {
+    /// Where its bytes go, until the client says that this was all.
+    input: Option<Inlet>,
+    /// Told when the client gives it up, as long as somebody may write to it.
+    given_up: Weak<CancellationToken>,
+}
+
+impl Place {
+    fn is_in_use(&self) -> bool {
+        self.given_up.strong_count() > 0 || self.input.as_ref().is_some_and(|it| !it.is_closed())
+    }
 }
 
 impl Reader {
@@ -175,20 +225,19 @@ impl Reader {
 
     async fn data(&mut self, stream: u32, last: bool, mut len: usize) -> Result<(), SpdyError> {
         while len > 0 {
-            let mut chunk = BytesMut::zeroed(len.min(CHUNK_BYTES));
-            let read = self.io.read(&mut chunk).await.map_err(SpdyError::Io)?;
+            let most = len.min(CHUNK_BYTES);
+            let mut chunk = BytesMut::with_capacity(most);
+            let read = self.io.read_buf(&mut (&mut chunk).limit(most)).await.map_err(SpdyError::Io)?;
             if read == 0 {
                 return Err(SpdyError::Io(io::ErrorKind::UnexpectedEof.into()));
             }
-            chunk.truncate(read);
             len -= read;
-            if let Some(input) = self.streams.get(&stream) {
-                // Whoever does not read any more does not want it.
-                let _ = input.send(shrunk(chunk)).await;
+            if let Some(input) = self.streams.get(&stream).and_then(|it| it.input.as_ref()) {
+                input.send(shrunk(chunk)).await;
             }
         }
-        if last {
-            self.streams.remove(&stream);
+        if last && let Some(place) = self.streams.get_mut(&stream) {
+            place.input = None;
         }
         Ok(())
     }
@@ -201,7 +250,9 @@ impl Reader {
             }
             Control::Headers(block) => self.inflater.read(block).map(drop),
             Control::Reset(stream) => {
-                self.streams.remove(&stream);
+                if let Some(given_up) = self.streams.remove(&stream).and_then(|it| it.given_up.upgrade()) {
+                    given_up.cancel();
+                }
                 Ok(())
             }
             Control::Ping(id) => self.writer.lock().await.write(&[&frame::ping(id)]).await,
@@ -210,27 +261,26 @@ impl Reader {
     }
 
     async fn open(&mut self, id: u32, last: bool, headers: Headers) -> Result<(), SpdyError> {
-        self.streams.retain(|_, input| !input.is_closed());
+        self.streams.retain(|_, place| place.is_in_use());
         if self.streams.len() >= STREAMS_MAX {
             return self.writer.lock().await.write(&[&frame::refuse(id)]).await;
         }
-        let (sender, input) = mpsc::channel(CHUNKS_MAX);
-        if !last {
-            self.streams.insert(id, sender);
-        }
+        let (inlet, input) = inlet();
+        let given_up = Arc::new(CancellationToken::new());
+        let place = Place { input: (!last).then_some(inlet), given_up: Arc::downgrade(&given_up) };
+        self.streams.insert(id, place);
         let mut writer = self.writer.lock().await;
         let block = writer.deflater.empty_block();
         writer.write(&[&frame::syn_reply(id, &block)]).await?;
         drop(writer);
-        let output = StreamWriter { id, writer: Arc::clone(&self.writer) };
+        let output = StreamWriter { id, writer: Arc::clone(&self.writer), given_up };
         // Nobody accepting any more means that the connection is about to end.
         let _ = self.accept.send(Stream { headers, input, output }).await;
         Ok(())
     }
 }
 
-/// A small piece in an allocation of its own, so that a waiting keystroke does not hold a whole chunk.
+/// A small piece in an allocation of its own, so that what waits takes as much memory as it has bytes.
 fn shrunk(chunk: BytesMut) -> Bytes {
-    const SMALL_BYTES: usize = 4 * 1024;
-    if chunk.len() <= SMALL_BYTES { Bytes::copy_from_slice(&chunk) } else { chunk.freeze() }
+    if chunk.len() <= CHUNK_BYTES / 2 { Bytes::copy_from_slice(&chunk) } else { chunk.freeze() }
 }

@@ -17,6 +17,12 @@ pub(crate) enum SpdyError {
     /// The other side broke the protocol.
     #[error("SPDY protocol error: {0}")]
     Protocol(&'static str),
+    /// A frame was begun and not ended.
+    #[error("SPDY frame was cut off")]
+    CutOff,
+    /// The client does not want the stream any more.
+    #[error("SPDY stream was given up")]
+    GivenUp,
     /// The connection broke.
     #[error("SPDY connection")]
     Io(#[source] std::io::Error),

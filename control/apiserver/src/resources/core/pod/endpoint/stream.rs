@@ -85,7 +85,7 @@ pub(super) async fn send(call: &Call, node: &str, request: Request<Body>) -> Res
 }
 
 /// What a node said no with, in plain text, as a Status (`GenericHttpResponseChecker`).
-pub(super) async fn failure(response: Response) -> Failure {
+async fn failure(response: Response) -> Failure {
     let code = response.status();
     let text = axum::body::to_bytes(response.into_body(), REFUSAL_BYTES_MAX).await.unwrap_or_default();
     let text = String::from_utf8_lossy(&text);

@@ -1,4 +1,4 @@
-//! `exec`, `attach` and `portforward`: the client's connection is joined with one to the pod's node, whatever the two
+//! `exec`, `attach` and `portforward`: the client's connection is given to the pod's node, or joined with one to it, whatever the two
 //! speak over it. Who may do so is asked here once more for `create`: a WebSocket begins with a GET.
 
 use axum::body::Body;
@@ -8,7 +8,7 @@ use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Request, StatusCode};
 use hyper::upgrade::OnUpgrade;
 
-use super::stream::{failure, percent_encode, send};
+use super::stream::{percent_encode, send};
 use crate::authz::{Attributes, Decision, forbidden};
 use crate::error::Failure;
 use crate::request::RequestInfo;
@@ -47,7 +47,7 @@ impl Handler for Exec {
             let container = connect::container(&pod, call.query.text("container"))?;
             let node = connect::node(&pod)?;
             let (kind, namespace) = (self.0, &call.info.namespace);
-            join(call, node, kind, &format!("/{kind}/{namespace}/{name}/{container}?{}", query(call))).await
+            join(call, node, &format!("/{kind}/{namespace}/{name}/{container}?{}", query(call))).await
         })
     }
 }
@@ -61,7 +61,7 @@ impl Handler for PortForward {
             let node = connect::node(&pod)?;
             let ports: Vec<String> = call.query.all("ports").map(percent_encode).collect();
             let path = format!("/portForward/{}/{name}?port={}", call.info.namespace, ports.join(","));
-            join(call, node, "portforward", &path).await
+            join(call, node, &path).await
         })
     }
 }
@@ -82,8 +82,9 @@ fn query(call: &Call) -> String {
     streams.chain(command).collect::<Vec<_>>().join("&")
 }
 
-/// Has the node answer `path` and joins the connections if it agrees.
-async fn join(call: &Call, node: &str, kind: &str, path: &str) -> Result<Response, Failure> {
+/// Has the node answer `path`. If it agrees, it has taken the client's connection over, or has one of its own to join it with. If not,
+/// clients show its words as they are.
+async fn join(call: &Call, node: &str, path: &str) -> Result<Response, Failure> {
     let Some(client) = call.connection.lock().take() else {
         return Err(Failure::bad_request("Upgrade request required"));
     };
@@ -91,16 +92,14 @@ async fn join(call: &Call, node: &str, kind: &str, path: &str) -> Result<Respons
     let request = Request::builder().method(method).uri(path).body(Body::empty());
     let mut request = request.map_err(|error| Failure::internal(&error.to_string()))?;
     *request.headers_mut() = passed_on(&call.headers);
+    request.extensions_mut().insert(client.clone());
     let mut response = send(call, node, request).await?;
-    let agreed = response.extensions_mut().remove::<OnUpgrade>();
-    match (response.status(), agreed) {
-        (StatusCode::SWITCHING_PROTOCOLS, Some(node)) => {
-            response.extensions_mut().insert(Tunnel { client, node });
-            Ok(response)
-        }
-        (StatusCode::NOT_IMPLEMENTED, _) => Err(Failure::not_there_yet(&format!("pods/{kind}"))),
-        _ => Err(failure(response).await),
+    if let Some(node) = response.extensions_mut().remove::<OnUpgrade>()
+        && response.status() == StatusCode::SWITCHING_PROTOCOLS
+    {
+        response.extensions_mut().insert(Tunnel { client, node });
     }
+    Ok(response)
 }
 
 fn passed_on(headers: &HeaderMap) -> HeaderMap {
