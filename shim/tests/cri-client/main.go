@@ -7,8 +7,10 @@ package main
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"google.golang.org/grpc/codes"
@@ -58,6 +60,8 @@ var steps = []struct {
 	{"ListMetricDescriptors and ListPodSandboxMetrics", metrics},
 	{"UpdateContainerResources", resize},
 	{"UpdatePodSandboxResources", resizeSandbox},
+	{"ExecSync", execSync},
+	{"Exec, Attach and PortForward", streams},
 	{"what is not there", unimplemented},
 	{"what cannot be honored", refused},
 	{"StopContainer, twice", stop},
@@ -384,6 +388,63 @@ func resizeSandbox(ctx context.Context, n *node) error {
 		Resources:    &runtime.LinuxContainerResources{MemoryLimitInBytes: 128 << 20},
 	})
 	return err
+}
+
+// execSync runs the program once more beside itself, which would never end, and what is no module of its image.
+func execSync(ctx context.Context, n *node) error {
+	name := strings.Split(filepath.Base(n.image), ":")[0]
+	_, _, err := n.pods.ExecSync(ctx, n.container, []string{name}, time.Second)
+	if err == nil || !strings.Contains(err.Error(), "timed out") {
+		return fmt.Errorf("wanted a timeout: %v", err)
+	}
+	_, _, err = n.pods.ExecSync(ctx, n.container, []string{"stranger"}, time.Second)
+	return hasCode(err, codes.Unknown)
+}
+
+// streams asks for an address of each kind, and begins to speak SPDY there, which is good once.
+func streams(ctx context.Context, n *node) error {
+	exec, err := n.pods.Exec(ctx, &runtime.ExecRequest{ContainerId: n.container, Cmd: []string{"any"}, Stdout: true})
+	if err != nil {
+		return err
+	}
+	attach, err := n.pods.Attach(ctx, &runtime.AttachRequest{ContainerId: n.container, Stdout: true})
+	if err != nil {
+		return err
+	}
+	forward, err := n.pods.PortForward(ctx, &runtime.PortForwardRequest{PodSandboxId: n.sandboxID})
+	if err != nil {
+		return err
+	}
+	for _, one := range []struct{ url, protocol string }{
+		{exec.Url, "v4.channel.k8s.io"},
+		{attach.Url, "v4.channel.k8s.io"},
+		{forward.Url, "portforward.k8s.io"},
+	} {
+		for _, wanted := range []int{http.StatusSwitchingProtocols, http.StatusNotFound} {
+			if err := upgrade(ctx, one.url, one.protocol, wanted); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func upgrade(ctx context.Context, url, protocol string, wanted int) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, nil)
+	if err != nil {
+		return err
+	}
+	request.Header.Set("Connection", "Upgrade")
+	request.Header.Set("Upgrade", "SPDY/3.1")
+	request.Header.Set("X-Stream-Protocol-Version", protocol)
+	answer, err := http.DefaultTransport.RoundTrip(request)
+	if err != nil {
+		return err
+	}
+	defer answer.Body.Close()
+	spoken := answer.Header.Get("X-Stream-Protocol-Version")
+	agreed := wanted != http.StatusSwitchingProtocols || spoken == protocol
+	return ensure(answer.StatusCode == wanted && agreed, "%s: %s, %s", url, answer.Status, spoken)
 }
 
 func unimplemented(ctx context.Context, n *node) error {
