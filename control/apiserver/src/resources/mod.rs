@@ -4,6 +4,7 @@ pub mod age;
 pub mod apps;
 pub mod authentication;
 pub mod authorization;
+pub mod autoscaling;
 pub mod batch;
 pub mod certificates;
 pub mod coordination;
@@ -35,6 +36,7 @@ pub fn all() -> Vec<Resource> {
         apps::rows(),
         authentication::rows(),
         authorization::rows(),
+        autoscaling::rows(),
         batch::rows(),
         certificates::rows(),
         coordination::rows(),

@@ -12,6 +12,7 @@ pub mod pod;
 pub mod pod_template;
 pub mod proxy;
 mod replication_controller;
+mod resource_quota;
 pub mod secret;
 pub mod service;
 pub mod service_account;
@@ -38,6 +39,7 @@ pub fn rows() -> Vec<Resource> {
         pod::row(),
         pod_template::row(),
         replication_controller::row(),
+        resource_quota::row(),
         secret::row(),
         service::row(),
         service_account::row(),
