@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::iter::Sum;
 
 use k8s_openapi::api::core::v1::{Container, Pod, PodSpec, Probe, Volume, VolumeProjection};
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
 use super::affinity;
 use super::pod::quantity;
@@ -51,7 +52,6 @@ const RULES: &[Rule] = &[
         why: NO_NAMESPACES,
     },
     Rule { field: "spec.os.name", asked: |it| it.os.as_ref().is_some_and(|os| os.name != "linux"), why: NO_KERNEL },
-    Rule { field: "spec.runtimeClassName", asked: |it| some(it.runtime_class_name.as_ref()), why: LATER },
     Rule { field: "spec.resources", asked: |it| it.resources.is_some(), why: LATER },
     Rule { field: "spec.resourceClaims", asked: |it| any(it.resource_claims.as_ref()), why: LATER },
     Rule { field: "spec.hostAliases", asked: |it| any(it.host_aliases.as_ref()), why: LATER },
@@ -133,7 +133,8 @@ fn refusal(reason: &str, message: String) -> Refusal {
 // === impl Requests ===
 
 impl Requests {
-    /// What a pod asks for: its containers together, or its greediest init container if that is more.
+    /// What a pod asks for: its containers together, or its greediest init container if that is more, and what its
+    /// RuntimeClass adds.
     pub(crate) fn of(pod: &Pod) -> Self {
         let Some(spec) = &pod.spec else { return Self { pods: 1, ..Self::default() } };
         let main: Self = spec.containers.iter().map(Self::of_container).sum();
@@ -143,12 +144,15 @@ impl Requests {
             memory_bytes: a.memory_bytes.max(b.memory_bytes),
             pods: 0,
         });
-        Self { pods: 1, ..most }
+        [most, Self::of_amounts(spec.overhead.as_ref()), Self { pods: 1, ..Self::default() }].into_iter().sum()
     }
 
     fn of_container(container: &Container) -> Self {
-        let requests = container.resources.as_ref().and_then(|it| it.requests.as_ref());
-        let amount = |name| requests.and_then(|it| it.get(name));
+        Self::of_amounts(container.resources.as_ref().and_then(|it| it.requests.as_ref()))
+    }
+
+    fn of_amounts(amounts: Option<&BTreeMap<String, Quantity>>) -> Self {
+        let amount = |name| amounts.and_then(|it| it.get(name));
         Self {
             cpu_millis: amount("cpu").map_or(0, quantity::millis),
             memory_bytes: amount("memory").map_or(0, quantity::units),

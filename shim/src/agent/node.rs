@@ -7,7 +7,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
-use k8s_openapi::api::core::v1::{Node, NodeAddress, NodeCondition, NodeSpec, NodeStatus, NodeSystemInfo};
+use k8s_openapi::api::core::v1::{
+    Node, NodeAddress, NodeCondition, NodeRuntimeHandler, NodeRuntimeHandlerFeatures, NodeSpec, NodeStatus,
+    NodeSystemInfo,
+};
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta, OwnerReference, Time};
 use k8s_openapi::jiff::Timestamp;
@@ -17,6 +20,7 @@ use serde_json::json;
 
 use super::Agent;
 use super::admit::Requests;
+use crate::cri::message::{RuntimeHandler, StatusRequest, StatusResponse};
 
 /// What this node says it is: the version of the Kubernetes API whose kubelet it stands for, and ours.
 const KUBELET_VERSION: &str = concat!("v1.37.2+coracle-", env!("CARGO_PKG_VERSION"));
@@ -119,7 +123,9 @@ async fn write(agent: &Agent) -> Result<Node, kube::Error> {
         let labels = json!({"metadata": {"labels": agent.machine.labels}});
         api.patch(name, &PatchParams::default(), &Patch::Merge(labels)).await?;
     }
-    let status = status(agent, before.as_ref(), Timestamp::now());
+    let runtime = agent.cri.status(StatusRequest::default()).await.unwrap_or_default();
+    let status =
+        NodeStatus { runtime_handlers: Some(handlers(runtime)), ..status(agent, before.as_ref(), Timestamp::now()) };
     api.patch_status(name, &PatchParams::default(), &Patch::Strategic(json!({"status": status}))).await
 }
 
@@ -147,6 +153,18 @@ fn status(agent: &Agent, before: Option<&Node>, now: Timestamp) -> NodeStatus {
         node_info: Some(agent.machine.info.clone()),
         ..Default::default()
     }
+}
+
+/// What a RuntimeClass can name, as the runtime says.
+fn handlers(runtime: StatusResponse) -> Vec<NodeRuntimeHandler> {
+    let handler = |it: RuntimeHandler| NodeRuntimeHandler {
+        name: Some(it.name),
+        features: it.features.map(|it| NodeRuntimeHandlerFeatures {
+            recursive_read_only_mounts: Some(it.recursive_read_only_mounts),
+            user_namespaces: Some(it.user_namespaces),
+        }),
+    };
+    runtime.runtime_handlers.into_iter().map(handler).collect()
 }
 
 fn conditions(before: Option<&Node>, now: Timestamp) -> Vec<NodeCondition> {

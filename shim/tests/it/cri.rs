@@ -2,6 +2,7 @@
 
 mod calls;
 mod contract;
+mod kubelet;
 mod life;
 mod restart;
 pub(crate) mod stream;

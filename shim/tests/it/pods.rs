@@ -138,6 +138,29 @@ async fn what_is_missing_is_waited_for() {
     );
 }
 
+/// A class names a handler; whether there is such a one is the runtime's word, which the Node repeats.
+#[tokio::test]
+async fn a_pod_runs_by_the_handler_of_its_runtime_class() {
+    let node = Node::start();
+    let class = |name: &str, handler: &str| json!({"metadata": {"name": name}, "handler": handler});
+    node.api.create("/apis/node.k8s.io/v1/runtimeclasses", class("wasm", "coracle"));
+    node.api.create("/apis/node.k8s.io/v1/runtimeclasses", class("linux", "runc"));
+    let pod = |name: &str, class: &str| node.pod(name, "hello", json!({}), json!({"runtimeClassName": class}));
+    let (ours, others, nobodys) = (pod("ours", "wasm"), pod("others", "linux"), pod("nobodys", "absent"));
+    node.api.until(&ours, |it| phase(it, "Succeeded")).await;
+    for (name, reason) in [("others", "no runtime for `runc` is configured"), ("nobodys", "not found")] {
+        let events = node.events(name, "FailedCreatePodSandBox").await.concat();
+        assert!(events.contains("Failed to create pod sandbox: ") && events.contains(reason), "{events}");
+    }
+    for path in [others, nobodys] {
+        assert_ne!(node.api.get(&path).unwrap()["status"]["phase"], "Running");
+    }
+    let ready = |it: Option<&Value>| it.is_some_and(|it| it["status"]["runtimeHandlers"].is_array());
+    let object = node.api.until("/api/v1/nodes/node", ready).await.unwrap();
+    let handlers = object["status"]["runtimeHandlers"].as_array().unwrap();
+    assert_eq!(handlers.iter().map(|it| it["name"].as_str().unwrap()).collect::<Vec<_>>(), ["", "coracle"]);
+}
+
 #[tokio::test]
 async fn a_pod_that_asks_for_too_much_is_refused() {
     let node = Node::start();

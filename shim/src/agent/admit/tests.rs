@@ -40,7 +40,6 @@ fn every_rule_refuses() {
         json!({"containers": [], "hostIPC": true}),
         json!({"containers": [], "shareProcessNamespace": true}),
         json!({"containers": [], "os": {"name": "windows"}}),
-        json!({"containers": [], "runtimeClassName": "gvisor"}),
         json!({"containers": [], "resources": {"limits": {"cpu": "1"}}}),
         json!({"containers": [], "resourceClaims": [{"name": "x"}]}),
         json!({"containers": [], "hostAliases": [{"ip": "192.0.2.1"}]}),

@@ -1,6 +1,8 @@
 //! A pod's sandbox: its address and its name, from when it is made to when nothing of it is left.
 
+use k8s_openapi::api::node::v1::RuntimeClass;
 use k8s_openapi::jiff::Timestamp;
+use kube::Api;
 
 use super::context::PodContext;
 use super::state::Sandbox;
@@ -30,12 +32,39 @@ pub(super) async fn run(cx: PodContext<'_>) -> Sandbox {
     }
 }
 
-async fn try_run(cx: PodContext<'_>) -> Result<Sandbox, Error> {
-    let req = RunPodSandboxRequest { config: Some(config(cx)), runtime_handler: String::new() };
+/// Why there is no sandbox.
+#[derive(Debug, thiserror::Error)]
+enum RunError {
+    #[error("{}", said(.0))]
+    Class(#[source] kube::Error),
+    #[error(transparent)]
+    Runtime(#[from] Error),
+}
+
+/// What the API server says is enough of its answer.
+fn said(err: &kube::Error) -> String {
+    match err {
+        kube::Error::Api(status) => status.message.clone(),
+        err => err.to_string(),
+    }
+}
+
+async fn try_run(cx: PodContext<'_>) -> Result<Sandbox, RunError> {
+    let runtime_handler = handler(cx).await.map_err(RunError::Class)?;
+    let req = RunPodSandboxRequest { config: Some(config(cx)), runtime_handler };
     let id = cx.agent.cri.run_pod_sandbox(req).await?.pod_sandbox_id;
     let req = PodSandboxStatusRequest { pod_sandbox_id: id.clone(), verbose: false };
     let status = cx.agent.cri.pod_sandbox_status(req).await?.status.unwrap_or_default();
     Ok(Sandbox::Ready { id, ip: status.network.unwrap_or_default().ip })
+}
+
+/// The handler that the pod's RuntimeClass names; whether there is such a one is CRI's business. A pod without a class
+/// has the default one.
+async fn handler(cx: PodContext<'_>) -> Result<String, kube::Error> {
+    let class = cx.pod.spec.as_ref().and_then(|it| it.runtime_class_name.as_deref()).filter(|it| !it.is_empty());
+    let Some(class) = class else { return Ok(String::new()) };
+    let classes: Api<RuntimeClass> = Api::all(cx.agent.client.clone());
+    Ok(classes.get(class).await?.handler)
 }
 
 /// Ends the sandbox: its address is free. Its files in memory are of no use any more.

@@ -10,38 +10,6 @@ use tonic::Code;
 
 use super::Node;
 
-/// What a kubelet asks first, and refuses to start without.
-#[tokio::test]
-async fn a_kubelet_finds_what_it_starts_with() {
-    let mut node = Node::start().await;
-    let version = node.pods.version(VersionRequest::default()).await.unwrap().into_inner();
-    assert_eq!((version.version.as_str(), version.runtime_api_version.as_str()), ("0.1.0", "v1"));
-    assert_eq!(version.runtime_name, "coracle");
-    assert_eq!(version.runtime_version.split('.').count(), 3);
-
-    let config = node.pods.runtime_config(RuntimeConfigRequest {}).await.unwrap().into_inner();
-    assert_eq!(config.linux.unwrap().cgroup_driver(), CgroupDriver::Cgroupfs);
-
-    let status = node.pods.status(StatusRequest { verbose: false }).await.unwrap().into_inner();
-    let conditions = status.status.unwrap().conditions;
-    let holds: Vec<(&str, bool)> = conditions.iter().map(|it| (it.r#type.as_str(), it.status)).collect();
-    assert_eq!(holds, [("RuntimeReady", true), ("NetworkReady", true)]);
-    assert_eq!(status.runtime_handlers.iter().map(|it| it.name.as_str()).collect::<Vec<_>>(), ["", "coracle"]);
-    assert!(status.info.is_empty());
-    let status = node.pods.status(StatusRequest { verbose: true }).await.unwrap().into_inner();
-    assert_eq!(status.info["config"], r#"{"test":true}"#);
-
-    let network_config = Some(NetworkConfig { pod_cidr: "10.1.0.0/24".to_owned() });
-    let update = UpdateRuntimeConfigRequest { runtime_config: Some(RuntimeConfig { network_config }) };
-    node.pods.update_runtime_config(update).await.unwrap();
-
-    let info = node.images.image_fs_info(ImageFsInfoRequest {}).await.unwrap().into_inner();
-    let images = &info.image_filesystems[0];
-    assert!(images.used_bytes.unwrap().value > 0 && images.inodes_used.unwrap().value > 0);
-    assert!(std::fs::metadata(&images.fs_id.as_ref().unwrap().mountpoint).unwrap().is_dir());
-    assert!(info.container_filesystems[0].used_bytes.is_some());
-}
-
 #[tokio::test]
 async fn lists_are_filtered_and_streams_say_the_same() {
     let mut node = Node::start().await;
