@@ -1,4 +1,5 @@
-//! Builds the guest programs of `examples/` for WASI, so that the demo carries one and tests can run them all.
+//! Builds the guest programs of `examples/` for WASI, so that the demo carries one and tests can run them all, and the one
+//! that `coracle compare` runs.
 //!
 //! It asks nothing of the machine but the toolchain's own `wasm32-wasip2` target, which rust-toolchain.toml installs.
 
@@ -6,8 +7,9 @@ use std::env;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// The guests, by folder under `examples/`.
-const GUESTS: &[&str] = &["hello-http", "hello-command", "tcp-echo", "limits"];
+/// The guests' folders, which are named as they are.
+const GUESTS: &[&str] =
+    &["examples/hello-http", "examples/hello-command", "examples/tcp-echo", "examples/limits", "benches/compare"];
 
 fn main() {
     let root = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets it")).join("..");
@@ -15,7 +17,8 @@ fn main() {
     let built = out.join("guests");
     std::fs::create_dir_all(&built).expect("OUT_DIR is writable");
     for guest in GUESTS {
-        let folder = root.join("examples").join(guest);
+        let folder = root.join(guest);
+        let guest = guest.rsplit('/').next().expect("a split has at least one part");
         build(&folder, &out.join("guests-target"));
         let name = format!("{}.wasm", guest.replace('-', "_"));
         let from = [format!("{guest}.wasm"), name]

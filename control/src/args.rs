@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+#[cfg(feature = "node")]
+use crate::compare::report::{Runtime, Workload};
 use crate::log::Level;
 
 /// Kubernetes for WebAssembly pods, in one small process.
@@ -30,6 +32,9 @@ pub(crate) enum Command {
     Demo(Demo),
     /// Work with the images of this machine's node.
     Image(Image),
+    /// Measure what a pod costs as a container (containerd with runc) and as a component, on this machine.
+    #[cfg(feature = "node")]
+    Compare(Compare),
     /// Print where this host reaches an address of the cluster, for curl and the like.
     Address(Address),
     /// Compile a module for this machine; the node runs this in a child process.
@@ -44,6 +49,8 @@ impl Command {
     pub(crate) fn log_level(&self) -> Level {
         match self {
             Command::Server(_) | Command::Cri(_) => Level::Info,
+            #[cfg(feature = "node")]
+            Command::Compare(_) => Level::Warn,
             Command::Demo(_) | Command::Image(_) | Command::Address(_) | Command::Compile(_) => Level::Warn,
         }
     }
@@ -143,6 +150,64 @@ pub(crate) struct Demo {
     /// Keep the cluster running until Ctrl-C.
     #[arg(long)]
     pub keep: bool,
+}
+
+/// `coracle compare`
+///
+/// Runs the same Rust program in N pods of each, through the same CRI calls, and reports what is fixed and what each pod
+/// adds: memory counted in three ways, the kernel's part, disk, times and requests. benches/compare/README.md has the method.
+/// It installs nothing and leaves nothing behind; containers need root, and are shown as recorded elsewhere where they cannot run.
+#[cfg(feature = "node")]
+#[derive(Debug, Args)]
+pub(crate) struct Compare {
+    /// Numbers of pods.
+    #[arg(long, value_name = "N", value_delimiter = ',', default_values_t = [0, 1, 10, 25, 50, 100])]
+    pub counts: Vec<u32>,
+    /// How often each number is measured, in random order.
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    pub rounds: u32,
+    /// How long everything is left alone before it is read.
+    #[arg(long, value_name = "SECONDS", default_value_t = 20)]
+    pub settle: u64,
+    /// What the pods run.
+    #[arg(long = "workload", value_name = "WORKLOAD", value_delimiter = ',', default_value = "hello")]
+    pub workloads: Vec<Workload>,
+    /// Measure one runtime alone.
+    #[arg(long, value_name = "RUNTIME")]
+    pub only: Option<Runtime>,
+    /// Write everything that was measured to this file.
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+    /// Draw it into this file, as SVG.
+    #[arg(long, value_name = "FILE")]
+    pub plot: Option<PathBuf>,
+    /// Measure nothing: show what an earlier run wrote with --json.
+    #[arg(long, value_name = "FILE")]
+    pub from: Option<PathBuf>,
+    /// The static Linux program [default: built with cargo from the source in this binary].
+    #[arg(long, value_name = "FILE")]
+    pub linux: Option<PathBuf>,
+    /// The component [default: the one in this binary, built from the same source].
+    #[arg(long, value_name = "FILE")]
+    pub wasm: Option<PathBuf>,
+    /// Look here first for containerd, runc and their parts.
+    #[arg(long, value_name = "DIR")]
+    pub bin_dir: Option<PathBuf>,
+    /// How containerd lays out images: overlayfs or native.
+    #[arg(long, value_name = "NAME", default_value = "overlayfs")]
+    pub snapshotter: String,
+    /// Where a folder for everything is made, and removed in the end [default: the system's for temporary files].
+    #[arg(long, value_name = "DIR")]
+    pub work_dir: Option<PathBuf>,
+    /// Do not drop the system's caches for a second reading.
+    #[arg(long)]
+    pub keep_caches: bool,
+    /// Repeat the order of an earlier run.
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// Measure another build of coracle.
+    #[arg(long, value_name = "FILE", hide = true)]
+    pub program: Option<PathBuf>,
 }
 
 /// `coracle image`

@@ -4,6 +4,8 @@
 mod admin;
 mod args;
 mod cluster;
+#[cfg(feature = "node")]
+mod compare;
 mod config;
 #[cfg(feature = "node")]
 mod cri;
@@ -61,6 +63,8 @@ fn run(command: Command) -> Result<()> {
             Command::Cri(cri) => cri::run(cri).await,
             #[cfg(feature = "node")]
             Command::Demo(demo) => demo::run(demo).await,
+            #[cfg(feature = "node")]
+            Command::Compare(compare) => compare::run(compare).await,
             #[cfg(feature = "node")]
             Command::Image(image) => image::run(image).await,
             #[cfg(feature = "node")]
