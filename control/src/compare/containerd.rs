@@ -96,6 +96,7 @@ pub(crate) fn stack(folder: &Path, tools: Tools, linux: &Path, snapshotter: &str
         socket,
         path: Some(tools.path),
         image: image::REFERENCE.to_owned(),
+        pause: Some(image::PAUSE_REFERENCE.to_owned()),
         network: NamespaceMode::Node,
         programs: tools.files.to_vec(),
     })

@@ -36,6 +36,7 @@ pub(crate) fn stack(folder: &Path, program: &Path, wasm: &Path) -> Result<Stack>
         path: None,
         imports: Vec::new(),
         image: REFERENCE.to_owned(),
+        pause: None,
         network: NamespaceMode::Pod,
         programs: vec![copy],
         versions: vec![format!("coracle {}", env!("CARGO_PKG_VERSION"))],

@@ -85,7 +85,7 @@ fn begin(stack: &Stack, workload: Workload, first: &Start) -> Series {
 async fn prepare(stack: &Stack, workload: Workload, place: &Place) -> Result<Start> {
     let group = Cgroup::make(&place.group);
     let daemon = stack.start(group.as_ref()).await?;
-    stack.import().await?;
+    stack.import(&daemon.client).await?;
     let mut pods = Pods::new(stack, daemon.client.clone(), workload, parent(group.as_ref()));
     // Of a run that was killed in the same folder there are none; of this one there must not be.
     pods.remove_all().await?;

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use rustix::process::{Pid, Signal, kill_process};
 use shim::cri::client::{self, Client};
-use shim::cri::message::{NamespaceMode, StatusRequest};
+use shim::cri::message::{ImageSpec, ImageStatusRequest, NamespaceMode, StatusRequest};
 use tokio::process::{Child, Command};
 
 use super::meter::Cgroup;
@@ -19,6 +19,8 @@ use super::report::Runtime;
 const START_PATIENCE: Duration = Duration::from_secs(30);
 /// And to end.
 const STOP_PATIENCE: Duration = Duration::from_secs(15);
+/// How long CRI may not know an image that was imported.
+const IMPORT_PATIENCE: Duration = Duration::from_secs(10);
 /// How often it is asked whether it serves.
 const ASK_PERIOD: Duration = Duration::from_millis(20);
 /// The condition of CRI's status that says pods can be run.
@@ -43,6 +45,8 @@ pub(crate) struct Stack {
     pub imports: Vec<Vec<OsString>>,
     /// The image's name.
     pub image: String,
+    /// The name of what keeps its sandboxes, if something does.
+    pub pause: Option<String>,
     /// Whose network its pods have.
     pub network: NamespaceMode,
     /// The programs that take part, which are read into memory before anything is measured.
@@ -103,17 +107,24 @@ impl Stack {
         status.conditions.iter().any(|it| it.r#type == RUNTIME_READY && it.status).then_some(client)
     }
 
-    /// Makes its images known.
+    /// Makes its images known, and waits until CRI knows them: containerd hears of imports by and by.
     ///
     /// # Errors
     /// With what the program that does it says.
-    pub(crate) async fn import(&self) -> Result<()> {
+    pub(crate) async fn import(&self, client: &Client) -> Result<()> {
         for words in &self.imports {
             let output = Command::new(&words[0]).args(&words[1..]).stdin(Stdio::null()).output().await;
             let output = output.with_context(|| format!("start `{}`", words[0].display()))?;
             if !output.status.success() {
                 let said = String::from_utf8_lossy(&output.stderr);
                 bail!("`{}` did not import the image: {}", words[0].display(), said.trim());
+            }
+        }
+        let deadline = Instant::now() + IMPORT_PATIENCE;
+        for image in self.pause.iter().chain([&self.image]) {
+            while !knows(client, image).await? {
+                ensure!(Instant::now() < deadline, "the runtime does not know the image that it imported: {image}");
+                tokio::time::sleep(ASK_PERIOD).await;
             }
         }
         Ok(())
@@ -147,6 +158,13 @@ impl Daemon {
         }
         Ok(())
     }
+}
+
+async fn knows(client: &Client, image: &str) -> Result<bool> {
+    let spec = ImageSpec { image: image.to_owned(), ..ImageSpec::default() };
+    let req = ImageStatusRequest { image: Some(spec), verbose: false };
+    let status = client.images.clone().image_status(req).await.context("ImageStatus")?;
+    Ok(status.into_inner().image.is_some())
 }
 
 /// The end of a log.
