@@ -16,6 +16,8 @@ use super::ticker::TICK;
 /// busy with other things time alone says little.
 const IDLE_AFTER: Duration = Duration::from_millis(50);
 const IDLE_AFTER_TURNS: u64 = 20;
+/// But after this it is, however few turns others had: where one program alone is busy, it would wait for all that ever were.
+const IDLE_FOR_SURE: Duration = Duration::from_secs(1);
 /// What is waited for before looking again whether the others have caught up.
 const PAUSE_MAX: Duration = Duration::from_millis(10);
 /// And how often: the others may have gone idle, which only their silence tells.
@@ -80,8 +82,10 @@ impl Round {
     fn forget_idle(&mut self, now: Instant) {
         self.ticks += 1;
         let (ticks, ticks_max) = (self.ticks, IDLE_AFTER_TURNS * self.busy.len() as u64);
-        self.busy
-            .retain(|one| now.saturating_duration_since(one.seen) < IDLE_AFTER || ticks - one.seen_tick < ticks_max);
+        self.busy.retain(|one| {
+            let silent = now.saturating_duration_since(one.seen);
+            silent < IDLE_AFTER || (silent < IDLE_FOR_SURE && ticks - one.seen_tick < ticks_max)
+        });
     }
 
     /// A program that was idle starts level with the one furthest behind.
@@ -150,6 +154,17 @@ mod tests {
             assert_eq!(shares.ahead(1, 2, 2_000_000, 2, now), Duration::ZERO);
             assert_eq!(shares.ahead(2, 1024, 2_000_000, 2, now), Duration::ZERO);
         }
+    }
+
+    #[test]
+    fn nobody_waits_for_those_that_were_busy_once() {
+        let shares = Shares::default();
+        let start = Instant::now();
+        for id in 0..100 {
+            shares.ahead(id, 2, 2_000_000, 2, start);
+        }
+        let waits = (0..100).map(|tick| shares.ahead(7, 2, 2_000_000, 2, start + IDLE_FOR_SURE + TICK * tick));
+        assert!(waits.into_iter().all(|wait| wait.is_zero()));
     }
 
     #[test]
