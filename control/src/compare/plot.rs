@@ -13,7 +13,7 @@ const RIGHT: Frame = Frame { x: 600.0, y: 70.0, width: 270.0, height: 280.0 };
 /// How many lines of a grid there are at most.
 const TICKS_MAX: f64 = 6.0;
 /// How many characters a line of the caption has.
-const CAPTION_CHARACTERS: usize = 150;
+const CAPTION_CHARACTERS: usize = 120;
 
 #[derive(Clone, Copy)]
 struct Frame {
