@@ -18,27 +18,29 @@ use http::{Request, Response};
 use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::{Client, connect::HttpConnector};
 use hyper_util::rt::TokioExecutor;
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
-use rustls::{DigitallySignedStruct, SignatureScheme};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use serde::Deserialize;
 use storage::{Key, Storage};
+use tokio::time::timeout;
 
 use crate::pki::Identity;
 
 /// How long a kubelet may take to accept a connection.
 const CONNECT_PATIENCE: Duration = Duration::from_secs(10);
+/// And from then until the head of its answer, which it sends before it has all of a log and before a command runs.
+const ANSWER_PATIENCE: Duration = Duration::from_secs(30);
 /// Connections kept for the next question, and for how long.
 const IDLE_PER_NODE_MAX: usize = 1;
 const IDLE: Duration = Duration::from_secs(10);
 /// Which of a node's addresses is dialled.
 const ADDRESS_TYPES: [&str; 5] = ["InternalIP", "InternalDNS", "Hostname", "ExternalIP", "ExternalDNS"];
 
+type Asker = Client<HttpsConnector<HttpConnector>, Body>;
+
 /// The way to every node that has a kubelet of its own.
 pub(crate) struct Kubelets {
-    client: Client<HttpsConnector<HttpConnector>, Body>,
+    client: Asker,
     storage: Arc<dyn Storage>,
 }
 
@@ -50,19 +52,7 @@ impl Kubelets {
     /// # Errors
     /// When the identity is none.
     pub(crate) fn new(identity: &Identity, storage: Arc<dyn Storage>) -> Result<Kubelets> {
-        let mut tcp = HttpConnector::new();
-        tcp.enforce_http(false);
-        tcp.set_connect_timeout(Some(CONNECT_PATIENCE));
-        let connector = hyper_rustls::HttpsConnectorBuilder::new()
-            .with_tls_config(tls(identity)?)
-            .https_only()
-            .enable_http1()
-            .wrap_connector(tcp);
-        let client = Client::builder(TokioExecutor::new())
-            .pool_max_idle_per_host(IDLE_PER_NODE_MAX)
-            .pool_idle_timeout(IDLE)
-            .build(connector);
-        Ok(Kubelets { client, storage })
+        Ok(Kubelets { client: client(identity)?, storage })
     }
 
     async fn find(&self, node: &str) -> Result<Authority, Failure> {
@@ -80,13 +70,37 @@ impl NodeConnector for Kubelets {
             let mut uri = request.uri().clone().into_parts();
             (uri.scheme, uri.authority) = (Some(Scheme::HTTPS), Some(authority));
             let uri = Uri::from_parts(uri).map_err(|err| Failure::internal(&err.to_string()))?;
-            request.uri_mut().clone_from(&uri);
-            match self.client.request(request).await {
-                Ok(response) => Ok(response.map(Body::new)),
-                Err(err) => Err(Failure::bare(format!("Get \"{uri}\": {}", chain(&err)))),
-            }
+            *request.uri_mut() = uri;
+            ask(&self.client, request).await
         })
     }
+}
+
+/// Who asks on behalf of `identity`.
+fn client(identity: &Identity) -> Result<Asker> {
+    let mut tcp = HttpConnector::new();
+    tcp.enforce_http(false);
+    tcp.set_connect_timeout(Some(CONNECT_PATIENCE));
+    let connector = hyper_rustls::HttpsConnectorBuilder::new()
+        .with_tls_config(tls(identity)?)
+        .https_only()
+        .enable_http1()
+        .wrap_connector(tcp);
+    Ok(Client::builder(TokioExecutor::new())
+        .pool_max_idle_per_host(IDLE_PER_NODE_MAX)
+        .pool_idle_timeout(IDLE)
+        .build(connector))
+}
+
+/// The head of the answer, or why there is none.
+async fn ask(client: &Asker, request: Request<Body>) -> Result<Response<Body>, Failure> {
+    let uri = request.uri().clone();
+    let answer = match timeout(CONNECT_PATIENCE + ANSWER_PATIENCE, client.request(request)).await {
+        Ok(answered) => answered.map_err(anyhow::Error::new),
+        Err(silence) => Err(anyhow::Error::new(silence)),
+    };
+    let answer = answer.map_err(|err| Failure::bare(format!("Get \"{uri}\": {err:#}")))?;
+    Ok(answer.map(Body::new))
 }
 
 /// What a Node says of its kubelet.
@@ -137,16 +151,6 @@ impl Node {
     }
 }
 
-fn chain(err: &dyn std::error::Error) -> String {
-    let mut text = err.to_string();
-    let mut source = err.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
-}
-
 fn tls(identity: &Identity) -> Result<rustls::ClientConfig> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let chain = CertificateDer::pem_slice_iter(identity.certificate_pem.as_bytes()).collect::<Result<Vec<_>, _>>()?;
@@ -154,47 +158,8 @@ fn tls(identity: &Identity) -> Result<rustls::ClientConfig> {
     Ok(rustls::ClientConfig::builder_with_provider(provider.clone())
         .with_safe_default_protocol_versions()?
         .dangerous()
-        .with_custom_certificate_verifier(Arc::new(Anyone(provider)))
+        .with_custom_certificate_verifier(Arc::new(runtime::AnyCertificate(provider)))
         .with_client_auth_cert(chain, key)?)
-}
-
-/// Takes every certificate whose key its owner has.
-#[derive(Debug)]
-struct Anyone(Arc<CryptoProvider>);
-
-impl ServerCertVerifier for Anyone {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls12_signature(message, certificate, signature, &self.0.signature_verification_algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(message, certificate, signature, &self.0.signature_verification_algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
-    }
 }
 
 #[cfg(test)]
@@ -204,6 +169,19 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_kubelet_that_accepts_and_says_nothing_is_given_up() {
+        let own = rcgen::generate_simple_self_signed(vec!["server".to_owned()]).unwrap();
+        let identity = Identity { certificate_pem: own.cert.pem(), key_pem: own.signing_key.serialize_pem() };
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("https://{}/containerLogs/default/p/c", listener.local_addr().unwrap());
+        // The kernel accepts; nobody ever reads.
+        let request = Request::builder().uri(&url).body(Body::empty()).unwrap();
+        let failure = ask(&client(&identity).unwrap(), request).await.unwrap_err();
+        assert!(format!("{failure:?}").contains(&url), "{failure:?}");
+        drop(listener);
+    }
 
     #[test]
     fn a_kubelet_is_where_its_node_says() {

@@ -33,6 +33,7 @@ mod place;
 pub mod process;
 mod program;
 mod state;
+mod trust;
 
 #[cfg(feature = "compiler")]
 pub use compile::compile_main;
@@ -44,3 +45,4 @@ pub use spec::{
     Exit, ExitReason, File, FileSet, Group, LogStream, Mount, MountSource, ServiceTable, Spec, StartError, Stats,
 };
 pub use stdio::{Listener, Stdio};
+pub use trust::AnyCertificate;

@@ -59,6 +59,11 @@ pub fn validate_container_resource_name(path: &Path, name: &str) -> Errors {
 
 /// Resources that upstream names without a prefix.
 fn is_standard(name: &str) -> bool {
+    name == "storage" || is_standard_for_quotas(name)
+}
+
+/// Those of them that a quota can count.
+pub fn is_standard_for_quotas(name: &str) -> bool {
     const NAMES: &[&str] = &[
         "cpu",
         "memory",
@@ -78,7 +83,6 @@ fn is_standard(name: &str) -> bool {
         "configmaps",
         "services.nodeports",
         "services.loadbalancers",
-        "storage",
         "requests.storage",
     ];
     NAMES.contains(&name) || is_huge_pages(name) || name.starts_with("requests.hugepages-")

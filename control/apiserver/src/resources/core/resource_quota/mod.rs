@@ -96,7 +96,7 @@ fn validate_amounts(object: &Value, part: &str, list: &str) -> Errors {
     let validate = |(name, amount): (&String, &Value)| {
         let at = path.key(name);
         let mut errors = quantity::validate_resource_name(&at, name);
-        if !name.contains('/') && !scope::is_standard(name) {
+        if !name.contains('/') && !quantity::is_standard_for_quotas(name) {
             errors.push(Error::invalid(&at, name.as_str(), "must be a standard resource for quota"));
         }
         errors.extend(quantity::validate_value(&at, name, amount));

@@ -15,35 +15,10 @@ const WITHOUT_VALUES: [&str; 5] =
 const PAIRS: [[&str; 2]; 2] = [["BestEffort", "NotBestEffort"], ["Terminating", "NotTerminating"]];
 /// What a quota can count of the computing that pods do.
 const COMPUTE: [&str; 6] = ["cpu", "memory", "limits.cpu", "limits.memory", "requests.cpu", "requests.memory"];
-/// What a quota can count by a name without a prefix, beside computing.
-const COUNTED: [&str; 13] = [
-    "ephemeral-storage",
-    "requests.storage",
-    "requests.ephemeral-storage",
-    "limits.ephemeral-storage",
-    "pods",
-    "resourcequotas",
-    "services",
-    "replicationcontrollers",
-    "secrets",
-    "persistentvolumeclaims",
-    "configmaps",
-    "services.nodeports",
-    "services.loadbalancers",
-];
-
 const NOT_FIT: &str = "unsupported scope applied to resource";
 const ONLY_EXISTS: &str = "must be 'Exists' when scope is any of ResourceQuotaScopeTerminating, \
                            ResourceQuotaScopeNotTerminating, ResourceQuotaScopeBestEffort, \
                            ResourceQuotaScopeNotBestEffort or ResourceQuotaScopeCrossNamespacePodAffinity";
-
-/// Whether a quota can count a resource of this name, which has no prefix.
-pub(super) fn is_standard(name: &str) -> bool {
-    COMPUTE.contains(&name)
-        || COUNTED.contains(&name)
-        || quantity::is_huge_pages(name)
-        || name.starts_with("requests.hugepages-")
-}
 
 /// What is wrong with `scopes` and `scopeSelector`.
 pub(super) fn validate(object: &Value) -> Errors {
@@ -109,7 +84,9 @@ fn is_scope(scope: &str) -> bool {
 
 /// Once for each counted resource that a scope does not fit.
 fn misfits<'a>(spec: &'a Value, scope: &'a str) -> impl Iterator<Item = ()> + use<'a> {
-    entries(spec.get("hard")).filter(|(name, _)| is_standard(name) && !fits(scope, name)).map(|_| ())
+    entries(spec.get("hard"))
+        .filter(|(name, _)| quantity::is_standard_for_quotas(name) && !fits(scope, name))
+        .map(|_| ())
 }
 
 fn conflicts(scopes: &[&str]) -> impl Iterator<Item = ()> + use<> {
